@@ -1,0 +1,1 @@
+//! Lock, threads, listeners; start and stop.

@@ -1,0 +1,1 @@
+//! The client side: one channel, connection state, and the way between protobuf and domain.

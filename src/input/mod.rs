@@ -1,0 +1,1 @@
+//! Keys, chords, the command table and the command line, as pure data.

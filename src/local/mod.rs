@@ -1,0 +1,1 @@
+//! The files of this person: drafts and view state.

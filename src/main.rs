@@ -1,0 +1,5 @@
+//! The `ostler` program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    ostler::cli::main()
+}

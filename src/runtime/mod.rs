@@ -1,0 +1,1 @@
+//! The loop: signals, input, messages; executes effects; paces frames.

@@ -1,0 +1,1 @@
+//! The integration tests, one binary: linking is the dear part of a test build.

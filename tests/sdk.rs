@@ -1,0 +1,5 @@
+//! Rows for the public SDKs and the conformance scenarios.
+
+fn main() {
+    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), Vec::new()).exit();
+}
