@@ -1,1 +1,3 @@
 //! The integration tests, one binary: linking is the dear part of a test build.
+
+mod architecture;
