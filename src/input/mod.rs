@@ -1,1 +1,5 @@
-//! Keys, chords, the command table and the command line, as pure data.
+//! Keys as pure data.
+
+mod chord;
+
+pub use chord::{Chord, ChordError, Key};
