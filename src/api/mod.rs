@@ -13,16 +13,17 @@ pub mod ostler {
     pub mod v1 {
         tonic::include_proto!("ostler.v1");
     }
-}
 
-/// The private half of stored records.
-#[allow(missing_docs, clippy::all, rustdoc::all)]
-pub mod store {
-    /// Format 1.
-    pub mod v1 {
-        tonic::include_proto!("ostler.store.v1");
+    /// The private half of stored records.
+    pub mod store {
+        /// Format 1.
+        pub mod v1 {
+            tonic::include_proto!("ostler.store.v1");
+        }
     }
 }
+
+pub use ostler::store;
 
 /// The descriptors of everything above, as a serialised `FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

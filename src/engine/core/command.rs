@@ -154,7 +154,9 @@ use crate::api::littlehorse as lh;
 requests! {
     PutTenant(lh::PutTenantRequest),
     PutUserTaskDef(lh::PutUserTaskDefRequest),
+    DeleteUserTaskDef(lh::DeleteUserTaskDefRequest),
     PutWfSpec(lh::PutWfSpecRequest),
+    DeleteWfSpec(lh::DeleteWfSpecRequest),
     RunWf(lh::RunWfRequest),
     AssignUserTaskRun(lh::AssignUserTaskRunRequest),
     SaveUserTaskRunProgress(lh::SaveUserTaskRunProgressRequest),
@@ -171,6 +173,12 @@ replies! {
     WfSpec(lh::WfSpec),
     WfRun(lh::WfRun),
     UserTaskRun(lh::UserTaskRun),
+}
+
+impl From<()> for Reply {
+    fn from((): ()) -> Self {
+        Self::Empty
+    }
 }
 
 impl TryFrom<Reply> for () {

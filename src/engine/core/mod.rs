@@ -2,9 +2,27 @@
 //!
 //! No tokio, no files, no clock, no randomness: what a command needs of them comes in its [`Context`], so the same
 //! commands on the same state give the same bytes. That makes the engine testable by model, by crash and by replay.
+//!
+//! [`execute`] turns a command into writes through a [`Tx`], the typed layer that keeps objects, indexes, counters
+//! and dictionary together.
 
 pub mod command;
+pub mod definition;
+mod execute;
+pub mod id;
+pub mod index;
+pub mod key;
+pub mod read;
+pub mod record;
+pub mod run;
 pub mod state;
+mod tx;
+pub mod user_task;
 
 pub use command::{Actor, Channel, Command, Context, Proof, Refusal};
+pub use execute::{Applied, execute};
+pub use key::{Place, RunRef};
+pub use read::Reader;
+pub use record::Record;
 pub use state::{Fault, Order, Overlay, State, Table, WriteSet};
+pub use tx::{Tx, unknown_tenant};

@@ -1,0 +1,5 @@
+//! The commands on definitions and tenants.
+
+pub mod tenant;
+pub mod user_task_def;
+pub mod wf_spec;

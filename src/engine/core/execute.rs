@@ -1,0 +1,42 @@
+//! From a command to what it writes.
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::command::{Command, Reply, Request};
+use crate::engine::core::{Refusal, State, Tx, WriteSet, definition, run, user_task};
+
+/// A command that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// What to store, all or nothing.
+    pub writes: WriteSet,
+    /// What to answer, once that is durable.
+    pub reply: Reply,
+    /// The UserTaskRuns it touched, in the order of their first touch.
+    pub changed: Vec<lh::UserTaskRunId>,
+}
+
+/// Applies one command to a state. A refusal writes nothing.
+pub fn execute(state: &dyn State, command: &Command) -> Result<Applied, Refusal> {
+    let mut tx = Tx::new(state, &command.context)?;
+    let reply = dispatch(&mut tx, command.request.clone())?;
+    let (writes, changed) = tx.finish();
+    Ok(Applied { writes, reply, changed })
+}
+
+fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
+    Ok(match request {
+        Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
+        Request::PutUserTaskDef(request) => definition::user_task_def::put(tx, request)?.into(),
+        Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
+        Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),
+        Request::DeleteWfSpec(request) => definition::wf_spec::delete(tx, request)?.into(),
+        Request::RunWf(request) => run::run_wf(tx, request)?.into(),
+        Request::AssignUserTaskRun(request) => user_task::assign(tx, request)?.into(),
+        Request::SaveUserTaskRunProgress(request) => user_task::save(tx, request)?.into(),
+        Request::CompleteUserTaskRun(request) => user_task::complete(tx, request)?.into(),
+        Request::CancelUserTaskRun(request) => user_task::cancel(tx, request)?.into(),
+        Request::PutUserTaskRunComment(request) => user_task::put_comment(tx, request)?.into(),
+        Request::EditUserTaskRunComment(request) => user_task::edit_comment(tx, request)?.into(),
+        Request::DeleteUserTaskRunComment(request) => user_task::delete_comment(tx, request)?.into(),
+    })
+}
