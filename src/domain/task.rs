@@ -155,6 +155,13 @@ pub enum Happened {
         /// When.
         at: Option<Timestamp>,
     },
+    /// It was not: somebody else owns the task, and it was not to be taken from them.
+    Taken {
+        /// Who.
+        by: Untrusted,
+        /// Since when, if that is known.
+        since: Option<Timestamp>,
+    },
     /// It was answered, but what came of it could not be read back: it may have happened.
     Unconfirmed {
         /// Why it could not be read back.

@@ -1,5 +1,7 @@
 //! The views of the inbox, and pages of rows.
 
+use jiff::Timestamp;
+
 use super::TaskRow;
 
 /// A view: which tasks are listed.
@@ -65,6 +67,9 @@ pub struct TaskPage {
     pub rows: Vec<TaskRow>,
     /// Where to go on; `None` when this was the end.
     pub next: Option<Cursor>,
+    /// Set while a server that only lists oldest first is searched backwards: tasks older than this were not looked at
+    /// yet, so the page may be short, or empty, though there are more.
+    pub looked_back_to: Option<Timestamp>,
 }
 
 /// How many tasks a view has.

@@ -1,10 +1,11 @@
 //! How a channel to the server is made, and where that server is.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 use tonic::transport::Channel;
+
+use crate::domain::Place;
 
 /// The future of [`Connector::connect`]; boxed, because connectors are used as trait objects.
 pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Channel, ConnectError>> + Send + 'a>>;
@@ -23,46 +24,6 @@ pub trait Connector: Send + Sync {
 
     /// Where the server of the last channel is, or where the next one will be looked for.
     fn place(&self) -> Place;
-}
-
-/// Where the server is, for the screen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// The engine runs in this process.
-    Hosting {
-        /// Address of its loopback listener for SDK programs, when one was asked for.
-        listen: Option<String>,
-        /// True for the throwaway engine of `ostler demo`.
-        throwaway: bool,
-    },
-    /// The engine runs in another ostler on this machine.
-    Attached {
-        /// Process id of the host, when known.
-        pid: Option<u32>,
-        /// Address of the host's loopback listener for SDK programs, when it has one.
-        listen: Option<String>,
-    },
-    /// A LittleHorse server, by its address as given, such as `http://127.0.0.1:2023`.
-    Server(String),
-}
-
-impl Place {
-    /// Whether the server is an ostler of this machine.
-    pub fn is_local(&self) -> bool {
-        !matches!(self, Place::Server(_))
-    }
-}
-
-/// The short form for the header: `local`, `demo`, `attached`, or `host:port`.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Hosting { throwaway: true, .. } => f.write_str("demo"),
-            Place::Hosting { .. } => f.write_str("local"),
-            Place::Attached { .. } => f.write_str("attached"),
-            Place::Server(address) => f.write_str(address.strip_prefix("http://").unwrap_or(address)),
-        }
-    }
 }
 
 /// Why there is no channel.

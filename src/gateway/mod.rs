@@ -6,5 +6,5 @@
 mod connector;
 mod remote;
 
-pub use connector::{ConnectError, Connecting, Connector, Place};
+pub use connector::{ConnectError, Connecting, Connector};
 pub use remote::RemoteConnector;

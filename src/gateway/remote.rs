@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::Uri;
 use tonic::transport::Endpoint;
 
-use super::connector::{ConnectError, Connecting, Connector, Place};
+use super::connector::{ConnectError, Connecting, Connector};
+use crate::domain::Place;
 
 /// How long one attempt to connect may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -178,14 +179,5 @@ mod tests {
         let error = RemoteConnector::new(&address).unwrap().connect().await.unwrap_err();
         assert!(error.is_temporary());
         assert_eq!(error.to_string(), format!("{address} cannot be reached: connection refused"));
-    }
-
-    #[test]
-    fn places_for_the_header() {
-        let listen = Some("127.0.0.1:2023".to_owned());
-        assert_eq!(Place::Hosting { listen: listen.clone(), throwaway: false }.to_string(), "local");
-        assert_eq!(Place::Hosting { listen: None, throwaway: true }.to_string(), "demo");
-        assert_eq!(Place::Attached { pid: Some(7), listen }.to_string(), "attached");
-        assert_eq!(Place::Server("http://lh.example:2023".to_owned()).to_string(), "lh.example:2023");
     }
 }
