@@ -1,1 +1,217 @@
-//! Durable storage of the engine on redb; all file I/O goes through `Disk`.
+//! Durable storage of the engine on redb; all file I/O goes through [`Disk`].
+//!
+//! One file, `db.redb`, one table of it for each [`Table`](crate::engine::core::Table). Three decisions matter:
+//!
+//! * Every commit saves the allocator's state (`set_quick_repair`): without it, reopening a million objects after
+//!   kill -9 walks the whole file.
+//! * The file is made under another name, initialised, flushed and renamed: a power cut inside redb's own creation
+//!   leaves a file that never opens again.
+//! * After the first error of the disk nothing is ever written again: the store is [frozen](Store::is_frozen) and
+//!   reopened over memory, so that reads go on. A retry after a failed flush may report success for pages that the
+//!   kernel has dropped.
+
+mod backend;
+mod disk;
+mod format;
+mod real;
+mod tables;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use redb::ReadableDatabase;
+
+use crate::engine::core::Fault;
+
+use backend::{Backend, Frozen, Latch};
+pub use disk::{Disk, DiskFile};
+pub use format::{FORMAT_VERSION, OpenError};
+pub use real::RealDisk;
+pub use tables::{Snapshot, Transaction};
+
+/// How a store is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Bytes that redb may use for its page cache.
+    pub cache_bytes: usize,
+    /// The name for good of a store that does not exist yet.
+    pub new_id: u128,
+}
+
+impl StoreOptions {
+    /// What serves a person's own engine: a working set of some 100,000 tasks fits, and memory stays small.
+    pub const DEFAULT_CACHE: usize = 64 << 20;
+    /// Below this even one commit does not fit.
+    pub const MIN_CACHE: usize = 16 << 20;
+}
+
+/// What becomes of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Make it durable.
+    Commit,
+    /// Leave the store as it was.
+    Abort,
+}
+
+/// Why the store takes no more writes: plain words for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// ENOSPC or a quota.
+    #[error("the disk is full")]
+    Full,
+    /// Any other error of the disk.
+    #[error("the disk reported an error ({0})")]
+    Failed(String),
+    /// The file holds something that it should not, or the engine itself went wrong while it wrote.
+    #[error("the store cannot be trusted any more ({0})")]
+    Damaged(String),
+    /// The store was closed.
+    #[error("the engine is stopped")]
+    Closed,
+}
+
+struct Opened {
+    database: Arc<redb::Database>,
+    latch: Arc<Latch>,
+    file: Arc<dyn DiskFile>,
+}
+
+/// An open store.
+pub struct Store {
+    opened: RwLock<Option<Opened>>,
+    frozen: std::sync::OnceLock<Trouble>,
+    cache_bytes: usize,
+    id: u128,
+}
+
+impl Store {
+    /// Opens the store on `disk`, or makes one where there is none.
+    pub fn open(disk: &dyn Disk, options: &StoreOptions) -> Result<Self, OpenError> {
+        let cache_bytes = options.cache_bytes.max(StoreOptions::MIN_CACHE);
+        let file = format::find_or_create(disk, cache_bytes, options.new_id)?;
+        let latch = Arc::new(Latch::default());
+        let database = format::open_database(Backend::new(file.clone(), latch.clone()), cache_bytes)
+            .map_err(|error| format::explain(error, &latch))?;
+        let id = format::check(&database)?;
+        let opened = Opened { database: Arc::new(database), latch, file };
+        Ok(Self { opened: RwLock::new(Some(opened)), frozen: std::sync::OnceLock::new(), cache_bytes, id })
+    }
+
+    /// The store's name for good, given when it was made.
+    pub fn id(&self) -> u128 {
+        self.id
+    }
+
+    /// The trouble that ended writing, if any did.
+    pub fn is_frozen(&self) -> Option<&Trouble> {
+        self.frozen.get()
+    }
+
+    /// The state as last committed; it does not change any more.
+    pub fn snapshot(&self) -> Result<Snapshot, Fault> {
+        let database = self.healthy_database().map_err(|trouble| Fault::Storage(trouble.to_string()))?;
+        let transaction = database.begin_read().map_err(|error| Fault::Storage(error.to_string()))?;
+        Ok(Snapshot::new(transaction))
+    }
+
+    /// Runs `work` in a write transaction and commits it durably when `work` says so. One at a time: a second caller
+    /// waits. An error means that the outcome of a commit is unknown and that the store is frozen from now on.
+    pub fn write<R>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<(R, Outcome), Fault>,
+    ) -> Result<R, Trouble> {
+        if let Some(trouble) = self.frozen.get() {
+            return Err(trouble.clone());
+        }
+        let (database, latch) = self.current().ok_or(Trouble::Closed)?;
+        Self::write_to(&database, work).map_err(|detail| {
+            let trouble = latch.trouble().unwrap_or(Trouble::Damaged(detail));
+            self.freeze(trouble)
+        })
+    }
+
+    fn write_to<R>(
+        database: &redb::Database,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<(R, Outcome), Fault>,
+    ) -> Result<R, String> {
+        let mut transaction = database.begin_write().map_err(|error| error.to_string())?;
+        transaction.set_quick_repair(true);
+        let done = {
+            let mut open = Transaction::open(&transaction).map_err(|fault| fault.to_string())?;
+            work(&mut open)
+        };
+        match done {
+            Ok((result, Outcome::Commit)) => {
+                transaction.commit().map_err(|error| error.to_string())?;
+                Ok(result)
+            }
+            Ok((result, Outcome::Abort)) => {
+                transaction.abort().map_err(|error| error.to_string())?;
+                Ok(result)
+            }
+            Err(fault) => {
+                // The first failure is the one to tell; dropping the transaction aborts it.
+                drop(transaction);
+                Err(fault.to_string())
+            }
+        }
+    }
+
+    /// Ends writing for good and lets reads go on. Returns the trouble that came first.
+    pub fn freeze(&self, trouble: Trouble) -> Trouble {
+        let first = self.frozen.get_or_init(|| {
+            tracing::error!(%trouble, "the store is read-only from now on");
+            trouble
+        });
+        self.reopen_frozen();
+        first.clone()
+    }
+
+    /// Gives the file back. Reads and writes fail from now on.
+    pub fn close(&self) {
+        let opened = self.opened.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(opened);
+    }
+
+    fn current(&self) -> Option<(Arc<redb::Database>, Arc<Latch>)> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        opened.as_ref().map(|opened| (opened.database.clone(), opened.latch.clone()))
+    }
+
+    /// The database to read from: a reader that hits an error of the disk freezes the store as a writer does, because
+    /// redb answers nothing at all after one.
+    fn healthy_database(&self) -> Result<Arc<redb::Database>, Trouble> {
+        let (database, latch) = self.current().ok_or(Trouble::Closed)?;
+        let Some(trouble) = latch.trouble() else { return Ok(database) };
+        drop(database);
+        self.freeze(trouble);
+        match self.current() {
+            Some((database, latch)) => match latch.trouble() {
+                None => Ok(database),
+                Some(trouble) => Err(trouble),
+            },
+            None => Err(Trouble::Closed),
+        }
+    }
+
+    /// Replaces a database that failed by one whose writes stay in memory. It starts from the last durable commit, as
+    /// after a crash; the disk is only read.
+    fn reopen_frozen(&self) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(current) = opened.as_mut() else { return };
+        let latch = Arc::new(Latch::default());
+        let frozen = Frozen::over(current.file.clone()).map_err(|error| error.to_string()).and_then(|file| {
+            format::open_database(Backend::new(Arc::new(file), latch.clone()), self.cache_bytes)
+                .map_err(|error| error.to_string())
+        });
+        match frozen {
+            Ok(database) => {
+                current.database = Arc::new(database);
+                current.latch = latch;
+            }
+            // The disk cannot even be read. The old database stays and answers every read with its error; the next
+            // read tries again.
+            Err(error) => tracing::error!(%error, "the store cannot be read"),
+        }
+    }
+}
