@@ -121,6 +121,13 @@ macro_rules! requests {
         #[allow(missing_docs)]
         pub enum Request { $($variant($message)),+ }
 
+        impl Request {
+            /// Bytes of its message; bounds what may wait.
+            pub fn size(&self) -> usize {
+                match self { $(Self::$variant(message) => prost::Message::encoded_len(message)),+ }
+            }
+        }
+
         $(impl From<$message> for Request {
             fn from(message: $message) -> Self { Self::$variant(message) }
         })+

@@ -1,0 +1,188 @@
+//! The one writer: commands that wait together are applied in order and made durable by one commit.
+//!
+//! There is no timer that waits for company: the commit in progress is the time in which the next batch gathers.
+//! Nothing is answered before the commit that holds it, and neither is a refusal that may have seen something of the
+//! same batch that is not durable yet. Readers take snapshots on their own threads and never wait for the writer.
+
+mod batch;
+mod clock;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::command::Reply;
+use crate::engine::core::{Command, Fault, Refusal};
+use crate::engine::store::{Disk, OpenError, Snapshot, Store, StoreOptions, Trouble};
+
+pub use batch::{Execute, Writer};
+pub use clock::{Clock, SystemClock};
+pub use queue::Bounds;
+use queue::{Job, Queue, Rejected};
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// Bytes of the store's page cache.
+    pub cache_bytes: usize,
+    /// What may wait for the writer.
+    pub bounds: Bounds,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { cache_bytes: StoreOptions::DEFAULT_CACHE, bounds: Bounds::default(), clock: Arc::new(SystemClock) }
+    }
+}
+
+/// Something became durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committed {
+    /// Rises by one with each commit that touched a task, within the life of one engine.
+    pub sequence: u64,
+    /// The tasks it touched.
+    pub tasks: Arc<[lh::UserTaskRunId]>,
+}
+
+/// Changes that a slow subscriber may fall behind before it misses some and is told so.
+const FEED: usize = 1024;
+
+struct Shared {
+    store: Store,
+    queue: Queue,
+    clock: Arc<dyn Clock>,
+    feed: broadcast::Sender<Committed>,
+    sequence: AtomicU64,
+    stopped: watch::Sender<bool>,
+}
+
+/// Closes the queue when the last handle goes, so that an engine nobody holds ends by itself.
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// A running engine; clones are handles to the same one.
+#[derive(Clone)]
+pub struct Engine {
+    handle: Arc<Handle>,
+}
+
+impl Engine {
+    /// Opens the store on `disk`, made first when there is none, and starts the writer. Nothing is rebuilt.
+    pub fn open(disk: &dyn Disk, options: EngineOptions) -> Result<Self, OpenError> {
+        let (engine, mut writer) = Self::open_stepped(disk, options, crate::engine::core::execute)?;
+        std::thread::Builder::new()
+            .name("ostler-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|source| OpenError::Disk { doing: "start the writer's thread", source })?;
+        Ok(engine)
+    }
+
+    /// As [`open`](Self::open), but whoever holds the [`Writer`] runs it: simulations decide when a batch is taken,
+    /// and what executes a command.
+    pub fn open_stepped(
+        disk: &dyn Disk,
+        options: EngineOptions,
+        execute: Execute,
+    ) -> Result<(Self, Writer), OpenError> {
+        let new_id = uuid::Uuid::new_v4().as_u128();
+        let store = Store::open(disk, &StoreOptions { cache_bytes: options.cache_bytes, new_id })?;
+        let shared = Arc::new(Shared {
+            store,
+            queue: Queue::new(options.bounds),
+            clock: options.clock,
+            feed: broadcast::Sender::new(FEED),
+            sequence: AtomicU64::new(0),
+            stopped: watch::Sender::new(false),
+        });
+        let writer = Writer::new(shared.clone(), execute);
+        Ok((Self { handle: Arc::new(Handle { shared }) }, writer))
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    /// Gives a command to the writer; the answer comes when its effect is durable. When the future is dropped the
+    /// command is carried out all the same.
+    pub async fn command(&self, command: Command) -> Result<Reply, Refusal> {
+        self.submit(command)?.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// As [`command`](Self::command), for callers that wait elsewhere: the command has its place in the order when
+    /// this returns.
+    pub fn submit(&self, command: Command) -> Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal> {
+        if let Some(trouble) = self.shared().store.is_frozen() {
+            return Err(read_only(trouble));
+        }
+        let (answer, answered) = oneshot::channel();
+        match self.shared().queue.push(Job { command, answer }) {
+            Ok(()) => Ok(answered),
+            Err(Rejected::Full) => Err(Refusal::exhausted("The engine is busy: too many commands wait. Try again.")),
+            Err(Rejected::Closed) => Err(stopping()),
+        }
+    }
+
+    /// The state as last committed.
+    pub fn snapshot(&self) -> Result<Snapshot, Fault> {
+        self.shared().store.snapshot()
+    }
+
+    /// What is committed from now on. A subscriber that falls behind gets `Lagged` once and goes on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Committed> {
+        self.shared().feed.subscribe()
+    }
+
+    /// The sequence of the last change told to subscribers.
+    pub fn sequence(&self) -> u64 {
+        self.shared().sequence.load(Ordering::Acquire)
+    }
+
+    /// False after an error of the disk: reads go on, commands are refused.
+    pub fn is_writable(&self) -> bool {
+        self.trouble().is_none()
+    }
+
+    /// What ended writing, in plain words.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.shared().store.is_frozen().cloned()
+    }
+
+    /// The store's name for good.
+    pub fn store_id(&self) -> String {
+        uuid::Uuid::from_u128(self.shared().store.id()).to_string()
+    }
+
+    /// Takes no more commands, lets those that wait become durable and answers them, and gives the file back. Returns
+    /// when all that is done; snapshots fail from then on.
+    pub async fn close(&self) {
+        self.shared().queue.close();
+        let mut stopped = self.shared().stopped.subscribe();
+        // The sender lives as long as this handle, so waiting cannot fail.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(tonic::Code::Unavailable, "The engine is stopping.")
+}
+
+fn read_only(trouble: &Trouble) -> Refusal {
+    let message = format!(
+        "The engine is read-only because {trouble}. Nothing was changed; see to the disk and start ostler again."
+    );
+    Refusal::new(tonic::Code::Unavailable, message)
+}
