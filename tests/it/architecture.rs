@@ -30,9 +30,9 @@ const ROWS: &[Row] = &[
         &["api"],
         &["crc32c", "jiff", "prost", "prost_types", "serde_json", "serde_json_path", "tonic"],
     ),
-    row("engine::store", &["engine::core"], &["crc32c", "prost", "redb", "rustix", "tracing"]),
+    row("engine::store", &["engine::core", "engine::store::disk"], &["crc32c", "prost", "redb", "rustix", "tracing"]),
     world("engine::store::disk", &["engine::core"], &["redb", "rustix", "tracing"]),
-    world("engine::writer", &["engine::core", "engine::store"], &["tokio", "tonic", "tracing", "uuid"]),
+    world("engine::writer", &["api", "engine::core", "engine::store"], &["tokio", "tonic", "tracing", "uuid"]),
     world(
         "engine::service",
         &["api", "engine::core", "engine::store", "engine::writer"],

@@ -1,8 +1,12 @@
 //! What the store needs of a disk. Small, so that a simulated one can stand in for all of it.
 
+mod real;
+
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
+
+pub use real::RealDisk;
 
 /// A directory of files. Names are plain file names.
 pub trait Disk: Send + Sync {

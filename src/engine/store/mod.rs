@@ -13,7 +13,6 @@
 mod backend;
 mod disk;
 mod format;
-mod real;
 mod tables;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,9 +22,8 @@ use redb::ReadableDatabase;
 use crate::engine::core::Fault;
 
 use backend::{Backend, Frozen, Latch};
-pub use disk::{Disk, DiskFile};
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use format::{FORMAT_VERSION, OpenError};
-pub use real::RealDisk;
 pub use tables::{Snapshot, Transaction};
 
 /// How a store is opened.

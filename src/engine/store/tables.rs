@@ -71,6 +71,9 @@ fn fault(error: impl std::fmt::Display) -> Fault {
     Fault::Storage(error.to_string())
 }
 
+/// What a scan calls with each key and value.
+type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
 /// One open table to read, whatever the width of its keys.
 trait Rows {
     fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError>;
@@ -78,7 +81,7 @@ trait Rows {
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StorageError>;
 }
 
@@ -96,7 +99,7 @@ fn visit_in<K: Bytes>(
     table: &impl ReadableTable<K, Stored>,
     range: (Bound<&[u8]>, Bound<&[u8]>),
     order: Order,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), StorageError> {
     let mut entries = table.range::<&[u8]>(range)?;
     let mut next = || match order {
@@ -120,7 +123,7 @@ impl<K: Bytes> Rows for redb::ReadOnlyTable<K, Stored> {
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StorageError> {
         visit_in(self, range, order, visit)
     }
@@ -134,7 +137,7 @@ impl<K: Bytes> Rows for redb::Table<'_, K, Stored> {
         &self,
         range: (Bound<&[u8]>, Bound<&[u8]>),
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StorageError> {
         visit_in(self, range, order, visit)
     }
@@ -222,7 +225,7 @@ fn scan_rows(
     from: &[u8],
     to: Option<&[u8]>,
     order: Order,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), Fault> {
     if to.is_some_and(|to| to <= from) {
         return Ok(());
@@ -267,7 +270,7 @@ impl State for Snapshot {
         from: &[u8],
         to: Option<&[u8]>,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Fault> {
         scan_rows(self.rows(table)?, table, from, to, order, visit)
     }
@@ -315,7 +318,7 @@ impl State for Transaction<'_> {
         from: &[u8],
         to: Option<&[u8]>,
         order: Order,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Fault> {
         scan_rows(self.rows(table)?, table, from, to, order, visit)
     }

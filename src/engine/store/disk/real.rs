@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskFile};
+use super::{Disk, DiskFile};
 
 /// A directory on this machine.
 #[derive(Clone, Debug)]
