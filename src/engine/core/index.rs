@@ -140,6 +140,33 @@ impl TaskFacets {
     }
 }
 
+/// The part of [`TaskFacets`] that filters test, read without making texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskHead {
+    /// Name of the definition.
+    pub def: u32,
+    /// The user.
+    pub user: u32,
+    /// The group.
+    pub group: u32,
+    /// When it was scheduled, in milliseconds since 1970.
+    pub scheduled: i64,
+}
+
+impl TaskHead {
+    /// From a value of the index.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(&[LAYOUT])?;
+        let (def, rest) = take_u32(rest)?;
+        let (_version, rest) = take_u32(rest)?;
+        let (user, rest) = take_u32(rest)?;
+        let (group, rest) = take_u32(rest)?;
+        let (_spec, rest) = take_u32(rest)?;
+        let (scheduled, _) = take_u64(rest)?;
+        Some(Self { def, user, group, scheduled: scheduled.cast_signed() })
+    }
+}
+
 /// The index rows of a UserTaskRun.
 pub fn task_rows<E>(
     tenant: u32,

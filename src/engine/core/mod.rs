@@ -12,6 +12,7 @@ mod execute;
 pub mod id;
 pub mod index;
 pub mod key;
+pub mod query;
 pub mod read;
 pub mod record;
 pub mod run;

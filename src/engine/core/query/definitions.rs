@@ -1,0 +1,191 @@
+//! UserTaskDefs and WfSpecs.
+
+use std::ops::ControlFlow;
+
+use prost::Message;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::key::{self, KeyIndex, after_prefix, damaged, unpair};
+use crate::engine::core::query::page::{self, Position, Query};
+use crate::engine::core::query::reader;
+use crate::engine::core::{Fault, Order, Refusal, State, Table};
+
+/// GetUserTaskDef.
+pub fn get_user_task_def(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::UserTaskDefId,
+) -> Result<lh::UserTaskDef, Refusal> {
+    match reader(state, tenant)?.user_task_def(&request)? {
+        Some(record) if record.facts.deleted.is_none() => Ok(record.message),
+        _ => {
+            let lh::UserTaskDefId { name, version } = request;
+            Err(Refusal::not_found(format!("Couldn't find UserTaskDef {name} version {version}")))
+        }
+    }
+}
+
+/// GetLatestUserTaskDef.
+pub fn get_latest_user_task_def(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::GetLatestUserTaskDefRequest,
+) -> Result<lh::UserTaskDef, Refusal> {
+    match reader(state, tenant)?.latest_user_task_def(&request.name, false)? {
+        Some(record) => Ok(record.message),
+        None => Err(Refusal::not_found(format!("Couldn't find UserTaskDef {}", request.name))),
+    }
+}
+
+/// GetWfSpec.
+pub fn get_wf_spec(state: &dyn State, tenant: &str, request: lh::WfSpecId) -> Result<lh::WfSpec, Refusal> {
+    match reader(state, tenant)?.wf_spec(&request)? {
+        Some(record) if record.facts.deleted.is_none() => Ok(record.message),
+        _ => Err(no_wf_spec()),
+    }
+}
+
+/// GetLatestWfSpec: of all major versions, or of one.
+pub fn get_latest_wf_spec(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::GetLatestWfSpecRequest,
+) -> Result<lh::WfSpec, Refusal> {
+    match reader(state, tenant)?.latest_wf_spec(&request.name, request.major_version, false)? {
+        Some(record) => Ok(record.message),
+        None => Err(no_wf_spec()),
+    }
+}
+
+fn no_wf_spec() -> Refusal {
+    Refusal::not_found("Couldn't find specified WfSpec")
+}
+
+/// SearchUserTaskDef: ids of versions, by name and version.
+pub fn search_user_task_def(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::SearchUserTaskDefRequest,
+) -> Result<lh::UserTaskDefIdList, Refusal> {
+    use lh::search_user_task_def_request::UserTaskDefCriteria as Criteria;
+    let limit = page::limit(request.limit)?;
+    let names = match &request.user_task_def_criteria {
+        Some(Criteria::Name(name)) => Names::exactly(name),
+        Some(Criteria::Prefix(prefix)) => Names::StartingWith(prefix.clone()),
+        None => Names::StartingWith(String::new()),
+    };
+    let mark = request.bookmark.clone();
+    let filters = lh::SearchUserTaskDefRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
+    let query = Query::new("SearchUserTaskDef", tenant, &filters);
+    let found = names_page(state, tenant, KeyIndex::UserTaskDefs, &names, query, mark.as_deref(), limit)?;
+    let results = found
+        .results
+        .into_iter()
+        .map(|(name, version)| lh::UserTaskDefId { name, version: unpair(version).1.cast_signed() });
+    Ok(lh::UserTaskDefIdList { results: results.collect(), bookmark: found.bookmark })
+}
+
+/// SearchWfSpec: ids of versions, by name, major version and revision.
+pub fn search_wf_spec(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::SearchWfSpecRequest,
+) -> Result<lh::WfSpecIdList, Refusal> {
+    use lh::search_wf_spec_request::WfSpecCriteria as Criteria;
+    let limit = page::limit_or_zero(request.limit)?;
+    let names = match &request.wf_spec_criteria {
+        Some(Criteria::Name(name)) => Names::exactly(name),
+        Some(Criteria::Prefix(prefix)) => Names::StartingWith(prefix.clone()),
+        // No WfSpec with a TASK node is accepted yet, so none uses any TaskDef.
+        Some(Criteria::TaskDefName(_)) => return Ok(lh::WfSpecIdList::default()),
+        None => Names::StartingWith(String::new()),
+    };
+    let mark = request.bookmark.clone();
+    let filters = lh::SearchWfSpecRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
+    let query = Query::new("SearchWfSpec", tenant, &filters);
+    let found = names_page(state, tenant, KeyIndex::WfSpecs, &names, query, mark.as_deref(), limit)?;
+    let results = found.results.into_iter().map(|(name, numbers)| {
+        let (major, revision) = unpair(numbers);
+        lh::WfSpecId { name, major_version: major.cast_signed(), revision: revision.cast_signed() }
+    });
+    Ok(lh::WfSpecIdList { results: results.collect(), bookmark: found.bookmark })
+}
+
+enum Names {
+    StartingWith(String),
+    Exactly(String),
+}
+
+impl Names {
+    /// An empty name is no criterion.
+    fn exactly(name: &str) -> Self {
+        if name.is_empty() { Self::StartingWith(String::new()) } else { Self::Exactly(name.to_owned()) }
+    }
+}
+
+struct NamesPage {
+    /// Names with their version numbers.
+    results: Vec<(String, u64)>,
+    bookmark: Option<Vec<u8>>,
+}
+
+fn names_page(
+    state: &dyn State,
+    tenant: &str,
+    index: KeyIndex,
+    names: &Names,
+    query: Query,
+    mark: Option<&[u8]>,
+    limit: usize,
+) -> Result<NamesPage, Refusal> {
+    let after = match page::position(query, Order::Ascending, mark)? {
+        None => None,
+        Some(Position::Name(rest)) => Some(rest),
+        Some(_) => return Err(page::foreign_bookmark()),
+    };
+    let mut page = NamesPage { results: Vec::new(), bookmark: None };
+    let Some(tenant) = reader(state, tenant)?.tenant else { return Ok(page) };
+    let prefix = key::key_index_prefix(index, tenant);
+    let wanted = match names {
+        Names::StartingWith(text) => text.clone(),
+        Names::Exactly(name) => format!("{name}/"),
+    };
+    let range = [prefix.as_slice(), wanted.as_bytes()].concat();
+    let from = match after {
+        // The smallest key beyond the last one.
+        Some(rest) => [prefix.as_slice(), &rest, &[0]].concat().max(range.clone()),
+        None => range.clone(),
+    };
+    let (mut last, mut outcome) = (Vec::new(), Ok(()));
+    state.scan(Table::KeyIdx, &from, after_prefix(&range).as_deref(), Order::Ascending, &mut |key, _| {
+        let Some((rest, name, version)) = parse(&prefix, key) else {
+            outcome = Err(damaged("KeyIdx row", "not a name and a version"));
+            return ControlFlow::Break(());
+        };
+        // A text with a slash is the beginning of a key but of no name.
+        let fits = match names {
+            Names::StartingWith(text) => name.starts_with(text.as_str()),
+            Names::Exactly(exact) => name == exact,
+        };
+        if !fits {
+            return ControlFlow::Continue(());
+        }
+        if page.results.len() == limit {
+            page.bookmark = Some(page::bookmark(query, Order::Ascending, &Position::Name(last.clone())));
+            return ControlFlow::Break(());
+        }
+        page.results.push((name.to_owned(), version));
+        last = rest.to_vec();
+        ControlFlow::Continue(())
+    })?;
+    outcome.map_err(|fault: Fault| fault)?;
+    Ok(page)
+}
+
+/// The key without its prefix; the name and the version in it.
+fn parse<'a>(prefix: &[u8], key: &'a [u8]) -> Option<(&'a [u8], &'a str, u64)> {
+    let rest = key.strip_prefix(prefix)?;
+    let (name, version) = rest.split_last_chunk()?;
+    let name = std::str::from_utf8(name).ok()?.strip_suffix('/')?;
+    Some((rest, name, u64::from_be_bytes(*version)))
+}

@@ -1,0 +1,27 @@
+//! What can be asked: one pure function an RPC, over any state.
+//!
+//! They take the tenant's name and the request as it came, and answer as the RPC does. A page does bounded work,
+//! whatever the store holds; see [`page`].
+
+mod definitions;
+mod page;
+mod runs;
+mod server;
+mod tasks;
+
+pub use definitions::{
+    get_latest_user_task_def, get_latest_wf_spec, get_user_task_def, get_wf_spec, search_user_task_def, search_wf_spec,
+};
+pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
+pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, whoami};
+pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
+
+use crate::engine::core::{Reader, Refusal, State};
+
+fn reader<'a>(state: &'a dyn State, tenant: &str) -> Result<Reader<'a>, Refusal> {
+    Ok(Reader::new(state, tenant)?)
+}
+
+fn not_there() -> Refusal {
+    Refusal::not_found("Requested object was not found.")
+}

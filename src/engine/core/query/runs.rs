@@ -1,0 +1,315 @@
+//! WfRuns and what lies in them: NodeRuns and Variables.
+
+use std::ops::ControlFlow;
+
+use prost::Message;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::id;
+use crate::engine::core::index::{RunFacets, status_byte};
+use crate::engine::core::key::{self, Index, KeyIndex, Kind, Place, RunRef, Word, damaged, pair, unpair};
+use crate::engine::core::query::page::{self, EXAMINED, Merge, PAGE_BYTES, Position, Query, Range};
+use crate::engine::core::query::{not_there, reader, tasks};
+use crate::engine::core::record::{NodeRunRecord, Record};
+use crate::engine::core::{Fault, Order, Reader, Refusal, State, Table};
+
+/// What is shown instead of a masked value.
+const MASK: &str = "*****";
+/// The most runs of one page that are looked into for variable filters: those touch objects.
+const EXAMINED_WITH_VARIABLES: usize = 1_000;
+/// Every status a WfRun can have.
+const STATUSES: std::ops::RangeInclusive<u8> = 0..=6;
+
+/// GetWfRun.
+pub fn get_wf_run(state: &dyn State, tenant: &str, request: lh::WfRunId) -> Result<lh::WfRun, Refusal> {
+    let found = reader(state, tenant)?.wf_run_by_id(&request)?;
+    found.map(|(_, record)| record.message).ok_or_else(not_there)
+}
+
+/// GetNodeRun.
+pub fn get_node_run(state: &dyn State, tenant: &str, request: lh::NodeRunId) -> Result<lh::NodeRun, Refusal> {
+    let reader = reader(state, tenant)?;
+    let run = reader.run_ref(&request.wf_run_id.unwrap_or_default())?;
+    let (Some(run), Some(place)) = (run, Place::new(request.thread_run_number, request.position)) else {
+        return Err(not_there());
+    };
+    reader.node_run(run, place)?.map(|record| record.message).ok_or_else(not_there)
+}
+
+/// GetVariable; a masked value stays hidden.
+pub fn get_variable(state: &dyn State, tenant: &str, request: lh::VariableId) -> Result<lh::Variable, Refusal> {
+    let reader = reader(state, tenant)?;
+    let run = reader.run_ref(&request.wf_run_id.unwrap_or_default())?;
+    let (Some(run), Ok(thread)) = (run, u32::try_from(request.thread_run_number)) else { return Err(not_there()) };
+    let found = reader.variable(run, thread, &request.name)?;
+    found.map(|record| masked(record.message)).ok_or_else(not_there)
+}
+
+fn masked(mut variable: lh::Variable) -> lh::Variable {
+    if variable.masked {
+        let mask = lh::variable_value::Value::Str(MASK.to_owned());
+        variable.value = Some(lh::VariableValue { value: Some(mask) });
+    }
+    variable
+}
+
+/// ListNodeRuns: those of one WfRun, or of one thread of it, by thread and position.
+pub fn list_node_runs(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::ListNodeRunsRequest,
+) -> Result<lh::NodeRunList, Refusal> {
+    let limit = page::limit_or_zero(request.limit)?;
+    let mark = request.bookmark.clone();
+    let request = lh::ListNodeRunsRequest { bookmark: None, limit: None, ..request };
+    let query = Query::new("ListNodeRuns", tenant, &request.encode_to_vec());
+    let after = match page::position(query, Order::Ascending, mark.as_deref())? {
+        None => None,
+        Some(Position::Object(sub, n)) => Some((sub, n)),
+        Some(_) => return Err(page::foreign_bookmark()),
+    };
+    let (first, last) = match request.thread_run_number.map(u32::try_from) {
+        None => (0, u64::MAX),
+        Some(Ok(thread)) => (pair(thread, 0), pair(thread, u32::MAX)),
+        Some(Err(_)) => return Ok(lh::NodeRunList::default()),
+    };
+    let reader = reader(state, tenant)?;
+    let Some(run) = reader.run_ref(&request.wf_run_id.unwrap_or_default())? else {
+        return Ok(lh::NodeRunList::default());
+    };
+    let mut list = lh::NodeRunList::default();
+    let (mut bytes, mut at) = (0, (first, 0));
+    let from = after.map_or(first, |after| after.0.max(first));
+    reader.objects(run.0, Kind::NodeRun, (from, 0), (last, u32::MAX), Order::Ascending, &mut |key, value| {
+        if after.is_some_and(|after| (key.sub, key.n) <= after) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        bytes += value.len();
+        if list.results.len() == limit || (bytes > PAGE_BYTES && !list.results.is_empty()) {
+            list.bookmark = Some(page::bookmark(query, Order::Ascending, &Position::Object(at.0, at.1)));
+            return Ok(ControlFlow::Break(()));
+        }
+        at = (key.sub, key.n);
+        let record: NodeRunRecord = Record::decode(key, value)?;
+        list.results.push(record.message);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(list)
+}
+
+/// ListVariables: those of one WfRun, by thread and name; masked values stay hidden.
+pub fn list_variables(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::ListVariablesRequest,
+) -> Result<lh::VariableList, Refusal> {
+    let limit = page::limit_or_zero(request.limit)?;
+    let run_id = request.wf_run_id.unwrap_or_default();
+    let query = Query::new("ListVariables", tenant, &run_id.encode_to_vec());
+    let after = match page::position(query, Order::Ascending, request.bookmark.as_deref())? {
+        None => None,
+        Some(Position::Variable(thread, name)) => Some((thread, name)),
+        Some(_) => return Err(page::foreign_bookmark()),
+    };
+    let reader = reader(state, tenant)?;
+    let mut list = lh::VariableList::default();
+    let Some(run) = reader.run_ref(&run_id)? else { return Ok(list) };
+    let (mut bytes, mut last) = (0, (0, String::new()));
+    let mut next = Some(after.as_ref().map_or(0, |after| after.0));
+    while let Some(from) = next {
+        let Some(thread) = first_thread(&reader, run, from)? else { break };
+        for record in reader.variables(run, thread)? {
+            let variable = masked(record.message);
+            let name = variable.id.as_ref().map(|id| id.name.clone()).unwrap_or_default();
+            if after.as_ref().is_some_and(|after| (thread, &name) <= (after.0, &after.1)) {
+                continue;
+            }
+            bytes += variable.encoded_len();
+            if list.results.len() == limit || (bytes > PAGE_BYTES && !list.results.is_empty()) {
+                let position = Position::Variable(last.0, last.1);
+                list.bookmark = Some(page::bookmark(query, Order::Ascending, &position));
+                return Ok(list);
+            }
+            last = (thread, name);
+            list.results.push(variable);
+        }
+        next = thread.checked_add(1);
+    }
+    Ok(list)
+}
+
+/// The first thread from `from` on that has a Variable.
+fn first_thread(reader: &Reader<'_>, run: RunRef, from: u32) -> Result<Option<u32>, Fault> {
+    let mut found = None;
+    let (first, last) = ((pair(from, 0), 0), (u64::MAX, u32::MAX));
+    reader.objects(run.0, Kind::Variable, first, last, Order::Ascending, &mut |key, _| {
+        found = Some(unpair(key.sub).0);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
+}
+
+/// SearchWfRun: ids, oldest first.
+pub fn search_wf_run(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::SearchWfRunRequest,
+) -> Result<lh::WfRunIdList, Refusal> {
+    let limit = page::limit_or_zero(request.limit)?;
+    let mark = request.bookmark.clone();
+    let request = lh::SearchWfRunRequest { bookmark: None, limit: None, ..request };
+    let query = Query::new("SearchWfRun", tenant, &request.encode_to_vec());
+    let reader = reader(state, tenant)?;
+    let search = Runs::of(&reader, &request)?;
+    let after = match page::position(query, Order::Ascending, mark.as_deref())? {
+        None => None,
+        Some(Position::Ordinal(ordinal)) => Some(ordinal),
+        Some(_) => return Err(page::foreign_bookmark()),
+    };
+    let ranges = search.ranges(&reader)?;
+    let (from, to) = tasks::ordinals(state, search.from, search.to)?;
+    let examined = if search.variables.is_empty() { EXAMINED } else { EXAMINED_WITH_VARIABLES };
+    let wanted = Merge { order: Order::Ascending, after, from, to, limit, examined };
+    let merged = page::merge(state, &ranges, &wanted, &mut |_, ordinal, value| {
+        let facets = RunFacets::decode(value).ok_or_else(damaged_row)?;
+        Ok(search.matches(&facets) && search.variables_match(&reader, RunRef(ordinal))?)
+    })?;
+    let results = merged.found.iter().map(|(_, _, value)| {
+        let facets = RunFacets::decode(value).ok_or_else(damaged_row)?;
+        Ok(id::wf_run_id(&facets.text))
+    });
+    let results = results.collect::<Result<_, Fault>>()?;
+    let bookmark = merged.next.map(|next| page::bookmark(query, Order::Ascending, &Position::Ordinal(next)));
+    Ok(lh::WfRunIdList { results, bookmark })
+}
+
+/// A search in numbers of the dictionary.
+#[derive(Default)]
+struct Runs {
+    tenant: u32,
+    spec: Option<u32>,
+    major: Option<i32>,
+    revision: Option<i32>,
+    version: Option<u32>,
+    status: Option<u8>,
+    from: Option<i64>,
+    to: Option<i64>,
+    /// Outer: whether a parent was asked for. Inner: its ordinal, none when there is no such run.
+    parent: Option<Option<RunRef>>,
+    variables: Vec<(String, lh::VariableValue)>,
+}
+
+impl Runs {
+    fn of(reader: &Reader<'_>, request: &lh::SearchWfRunRequest) -> Result<Self, Refusal> {
+        if request.show_full_tree() {
+            return Err(Refusal::unimplemented("SearchWfRun with show_full_tree is not supported"));
+        }
+        let mut search = Self {
+            tenant: reader.tenant.unwrap_or_default(),
+            major: request.wf_spec_major_version,
+            revision: request.wf_spec_revision,
+            status: request.status.map(status_byte),
+            from: request.earliest_start.as_ref().map(id::milliseconds),
+            to: request.latest_start.as_ref().map(id::milliseconds),
+            ..Self::default()
+        };
+        if let Some(parent) = &request.parent_wf_run_id {
+            search.parent = Some(reader.run_ref(parent)?);
+        }
+        let name = &request.wf_spec_name;
+        if name.is_empty() {
+            if search.major.is_some() || search.revision.is_some() {
+                return Err(Refusal::invalid("Cannot provide wfSpecMajorVersion or wfSpecRevision without wfSpecName"));
+            }
+            if !request.variable_filters.is_empty() {
+                return Err(Refusal::invalid("Cannot filter by variables without specifying wfSpecName"));
+            }
+            return Ok(search);
+        }
+        let spec = match (search.major, search.revision) {
+            (None, Some(_)) => {
+                return Err(Refusal::invalid("Cannot provide wfSpecRevision without wfSpecMajorVersion"));
+            }
+            (Some(major_version), Some(revision)) => {
+                let id = lh::WfSpecId { name: name.clone(), major_version, revision };
+                search.version = reader.number(Word::WfSpecVersion, &id::wf_spec_text(&id))?;
+                reader.wf_spec(&id)?.filter(|record| record.facts.deleted.is_none())
+            }
+            (major, None) => reader.latest_wf_spec(name, major, false)?,
+        };
+        if spec.is_none() {
+            let or_null = |number: Option<i32>| number.map_or("null".to_owned(), |number| number.to_string());
+            let (major, revision) = (or_null(search.major), or_null(search.revision));
+            return Err(Refusal::invalid(format!("Couldn't find wfSpec {name} {major} {revision}")));
+        }
+        search.spec = reader.number(Word::Name, name)?;
+        let newest = reader.latest_wf_spec(name, None, false)?.map(|record| record.message).unwrap_or_default();
+        let entrypoint = newest.thread_specs.get(&newest.entrypoint_thread_name).cloned().unwrap_or_default();
+        let declared = |name: &str| {
+            let of = |def: &lh::ThreadVarDef| def.var_def.as_ref().is_some_and(|var| var.name == name);
+            entrypoint.variable_defs.iter().any(of)
+        };
+        for filter in &request.variable_filters {
+            if !declared(&filter.var_name) {
+                let variable = &filter.var_name;
+                return Err(Refusal::invalid(format!(
+                    "Variable {variable} not present in main thread of workflow {name}"
+                )));
+            }
+            search.variables.push((filter.var_name.clone(), filter.value.clone().unwrap_or_default()));
+        }
+        Ok(search)
+    }
+
+    /// The ranges that hold all that it matches; none when it asks for neither a spec nor a parent.
+    fn ranges(&self, reader: &Reader<'_>) -> Result<Vec<Range>, Fault> {
+        match self.parent {
+            Some(None) => return Ok(Vec::new()),
+            Some(Some(parent)) => {
+                let mut prefix = key::key_index_prefix(KeyIndex::RunsByParent, self.tenant);
+                prefix.extend(parent.0.to_be_bytes());
+                return Ok(vec![Range { table: Table::KeyIdx, prefix }]);
+            }
+            None => {}
+        }
+        let by_version = self.version.map(|version| (Index::RunsByVersion, version));
+        let Some((index, number)) = by_version.or(self.spec.map(|spec| (Index::RunsBySpec, spec))) else {
+            return Ok(Vec::new());
+        };
+        // A version that never ran has no number; then nothing matches.
+        if self.revision.is_some() && self.version.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut ranges = Vec::new();
+        for status in STATUSES.filter(|status| self.status.is_none_or(|wanted| wanted == *status)) {
+            let prefix = key::count(index, number, status);
+            if reader.state.get(Table::Count, &prefix)?.is_some() {
+                ranges.push(Range { table: Table::Idx, prefix: prefix.to_vec() });
+            }
+        }
+        Ok(ranges)
+    }
+
+    fn matches(&self, facets: &RunFacets) -> bool {
+        self.spec.is_none_or(|spec| spec == facets.spec)
+            && self.major.is_none_or(|major| major == facets.major)
+            && self.revision.is_none_or(|revision| revision == facets.revision)
+            && self.status.is_none_or(|status| status == facets.status)
+            && self.from.is_none_or(|from| facets.started >= from)
+            && self.to.is_none_or(|to| facets.started <= to)
+    }
+
+    fn variables_match(&self, reader: &Reader<'_>, run: RunRef) -> Result<bool, Fault> {
+        for (name, wanted) in &self.variables {
+            let stored = reader.variable(run, 0, name)?.map(|record| record.message.value.unwrap_or_default());
+            if stored.as_ref() != Some(wanted) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn damaged_row() -> Fault {
+    damaged("Idx row", "its value has an unknown form")
+}

@@ -1,0 +1,76 @@
+//! Tenants, and what the server says of itself.
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::key::{self, Word, after_prefix};
+use crate::engine::core::query::page::{self, Position, Query};
+use crate::engine::core::read::{DEFAULT_TENANT, Reader};
+use crate::engine::core::{Order, Refusal, State, Table};
+use std::ops::ControlFlow;
+
+/// Whether calls may name this tenant. The default one may always be named.
+pub fn tenant_exists(state: &dyn State, name: &str) -> Result<bool, Refusal> {
+    Ok(name == DEFAULT_TENANT || Reader::new(state, name)?.tenant.is_some())
+}
+
+/// GetTenant.
+pub fn get_tenant(state: &dyn State, tenant: &str, request: lh::TenantId) -> Result<lh::Tenant, Refusal> {
+    let stored = super::reader(state, tenant)?.tenant_record(&request.id)?;
+    let stored = stored.ok_or_else(|| Refusal::not_found(format!("Could not find tenant {}", request.id)))?;
+    Ok(stored.message)
+}
+
+/// SearchTenant: all of them, by name.
+pub fn search_tenant(
+    state: &dyn State,
+    _tenant: &str,
+    request: lh::SearchTenantRequest,
+) -> Result<lh::TenantIdList, Refusal> {
+    let limit = page::limit_or_zero(request.limit)?;
+    let query = Query::new("SearchTenant", "", &[]);
+    let prefix = key::dict(0, Word::Tenant, "");
+    let after = match page::position(query, Order::Ascending, request.bookmark.as_deref())? {
+        None => Vec::new(),
+        Some(Position::Name(mut name)) => {
+            name.push(0);
+            name
+        }
+        Some(_) => return Err(page::foreign_bookmark()),
+    };
+    let from = [prefix.as_slice(), &after].concat();
+    let (mut names, mut more) = (Vec::new(), false);
+    state.scan(Table::Dict, &from, after_prefix(&prefix).as_deref(), Order::Ascending, &mut |key, _| {
+        if names.len() == limit {
+            more = true;
+            return ControlFlow::Break(());
+        }
+        let name = key.get(prefix.len()..).unwrap_or_default();
+        names.push(String::from_utf8_lossy(name).into_owned());
+        ControlFlow::Continue(())
+    })?;
+    let last = names.last().filter(|_| more).map(|name| Position::Name(name.clone().into_bytes()));
+    let bookmark = last.map(|last| page::bookmark(query, Order::Ascending, &last));
+    let results = names.into_iter().map(|id| lh::TenantId { id }).collect();
+    Ok(lh::TenantIdList { results, bookmark })
+}
+
+/// Whoami: without authentication everybody is the anonymous admin.
+pub fn whoami(state: &dyn State, _tenant: &str) -> Result<lh::Principal, Refusal> {
+    let everything = lh::ServerAcl {
+        resources: vec![lh::AclResource::AclAllResources.into()],
+        allowed_actions: vec![lh::AclAction::AllActions.into()],
+        resource_filter: Some(lh::server_acl::ResourceFilter::Name(String::new())),
+    };
+    // It came into being with the store, as the default tenant did.
+    let default = Reader::new(state, DEFAULT_TENANT)?.tenant_record(DEFAULT_TENANT)?;
+    Ok(lh::Principal {
+        id: Some(lh::PrincipalId { id: "anonymous".to_owned() }),
+        created_at: default.and_then(|record| record.message.created_at),
+        per_tenant_acls: Default::default(),
+        global_acls: Some(lh::ServerAcLs { acls: vec![everything] }),
+    })
+}
+
+/// GetServerVersion: that of the API, which is what a client can make something of.
+pub fn get_server_version() -> lh::LittleHorseVersion {
+    lh::LittleHorseVersion { major_version: 1, minor_version: 3, patch_version: Some(0), pre_release_identifier: None }
+}
