@@ -143,14 +143,12 @@ fn violations(source: &str, module: &[String], crates: &BTreeSet<String>) -> Vec
         match named.path.split_first() {
             Some((first, rest)) if first == "crate" => {
                 let other = row_of(rest);
-                let ancestor = other.layer.is_empty() || own.layer.starts_with(&format!("{}::", other.layer));
+                // A layer may name the modules it lies in, but not what else is in them.
+                let around = own.layer.starts_with(&format!("{}::", other.layer)) && lies_in(module, &rest.join("::"));
+                let listed = own.layers.iter().any(|layer| *layer == "*" || lies_in(rest, layer));
                 if rest.first().is_none_or(|part| part == "*") {
                     report("name the layer, not the whole crate");
-                } else if other.layer != own.layer
-                    && !(ancestor && lies_in(module, &rest.join("::")))
-                    && !own.layers.contains(&"*")
-                    && !own.layers.iter().any(|layer| lies_in(rest, layer))
-                {
+                } else if !(other.layer == own.layer || around || listed) {
                     report(&format!("`{}` may not use `{}`", own.layer, other.layer));
                 }
             }
