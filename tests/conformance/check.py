@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import probe  # noqa: E402  (the folder of this file comes first)
-from littlehorse.model import PutWfSpecRequest, VariableMutationType  # noqa: E402
+from littlehorse.model import PutWfSpecRequest  # noqa: E402
 
 GROUPS = ("user_tasks", "workflows", "acl")
 PLAIN_NODES = {"entrypoint", "exit", "nop", "user_task"}
@@ -59,7 +59,7 @@ class Watched(probe.Ctx):
 
 
 def features(request):
-    """What a PutWfSpec asks for beyond user tasks and conditions, in the words of pending.toml."""
+    """What a PutWfSpec asks for beyond user tasks, conditions and variables, in the words of pending.toml."""
     found = set()
     if not isinstance(request, PutWfSpecRequest):
         return found
@@ -76,14 +76,6 @@ def features(request):
                 found.add("failure handlers")
             for action in node.user_task.actions:
                 found.add(f"hook {action.WhichOneof('action') or 'without an action'}")
-            if kind == "exit" and node.exit.WhichOneof("result"):
-                found.add(f"exit {node.exit.WhichOneof('result')}")
-            for edge in node.outgoing_edges:
-                for mutation in edge.variable_mutations:
-                    if mutation.operation:
-                        found.add(f"mutation {VariableMutationType.Name(mutation.operation)}")
-                    if mutation.rhs_assignment.HasField("expression"):
-                        found.add("expressions")
     return found
 
 
@@ -116,9 +108,11 @@ def accounts():
         wrong.append(f"pending.toml names {name}, which does not exist")
     for name in sorted(name for name, reasons in pending.items() if not reasons):
         wrong.append(f"pending.toml does not say what {name} waits for")
-    for scenario, step in sorted(deviations):
+    for (scenario, step), deviation in sorted(deviations.items()):
         if step not in steps.get(scenario, ()):
             wrong.append(f"deviations.toml names {scenario} / {step}, which does not exist")
+        if not deviation.get("why"):
+            wrong.append(f"deviations.toml does not say why {scenario} / {step} differs")
     return wrong
 
 

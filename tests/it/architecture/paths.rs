@@ -85,8 +85,8 @@ impl Finder<'_> {
                 }
                 Some(Token::Word(word)) if word == "extern" && self.word(1) == Some("crate") => {
                     let line = self.line();
-                    let name = self.word(2).unwrap_or_default().to_owned();
-                    self.name(line, vec![name, "*".into()]);
+                    let name = self.word(2).map_or("", |name| if name == "self" { "crate" } else { name });
+                    self.name(line, vec![name.to_owned(), "*".into()]);
                     self.at += 3;
                 }
                 Some(Token::Word(_)) | Some(Token::PathSep) => self.path(),
