@@ -19,6 +19,7 @@ pub mod run;
 pub mod state;
 mod tx;
 pub mod user_task;
+pub mod value;
 
 pub use command::{Actor, Channel, Command, Context, Proof, Refusal};
 pub use execute::{Applied, execute};

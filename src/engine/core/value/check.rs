@@ -1,0 +1,85 @@
+//! The check at the door: whether a value that comes from outside fits the declared type. Nothing is cast here; values
+//! are kept as they came, but for JSON text, which is written compactly, and for the labels of arrays and maps.
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::value::cast::primitive_target;
+use crate::engine::core::value::kind::primitive_of;
+use crate::engine::core::value::{Value, Wrong, json, message, type_name, value_type_name};
+use lh::VariableType;
+use lh::type_definition::DefinedType;
+
+/// Accepts a value for a declared type, or says why not. Null is always accepted.
+pub fn admit(declared: &lh::TypeDefinition, value: Option<Value>) -> Result<Option<Value>, Wrong> {
+    let Some(value) = value else { return Ok(None) };
+    let mismatch = |value: &Value| {
+        let (given, wanted) = (value_type_name(Some(value)), type_name(declared));
+        Wrong::new(format!("Value of type {given} is not compatible with expected type {wanted}"))
+    };
+    match (&declared.defined_type, value) {
+        (None, value) => Ok(Some(tidy(value))),
+        (Some(DefinedType::PrimitiveType(_)), value) => {
+            let accepted = match (primitive_target(declared), primitive_of(&value)) {
+                (Some(to), Some(from)) => accepts(to, from),
+                _ => false,
+            };
+            if accepted { Ok(Some(tidy(value))) } else { Err(mismatch(&value)) }
+        }
+        (Some(DefinedType::InlineArrayDef(wanted)), Value::Array(mut array)) => {
+            let element = wanted.array_type.as_deref().cloned().unwrap_or_default();
+            for item in &mut array.items {
+                *item = admit_inner(&element, item.value.take(), "Array element", "element")?;
+            }
+            array.element_type = Some(element);
+            Ok(Some(Value::Array(array)))
+        }
+        (Some(DefinedType::InlineMapDef(wanted)), Value::Map(mut map)) => {
+            let key_type = wanted.key_type.as_deref().cloned().unwrap_or_default();
+            let value_type = wanted.value_type.as_deref().cloned().unwrap_or_default();
+            for entry in &mut map.entries {
+                let key = entry.key.take().and_then(|key| key.value);
+                entry.key = Some(admit_inner(&key_type, key, "Map key", "key")?);
+                let value = entry.value.take().and_then(|value| value.value);
+                entry.value = Some(admit_inner(&value_type, value, "Map value", "value")?);
+            }
+            map.map_type = Some((**wanted).clone());
+            Ok(Some(Value::Map(map)))
+        }
+        (Some(DefinedType::StructDefId(wanted)), Value::Struct(mut value))
+            if value.struct_def_id.as_ref().is_some_and(|id| id.name == wanted.name) =>
+        {
+            value.struct_def_id = Some(wanted.clone());
+            Ok(Some(Value::Struct(value)))
+        }
+        (Some(_), value) => Err(mismatch(&value)),
+    }
+}
+
+fn accepts(to: VariableType, from: VariableType) -> bool {
+    use VariableType::{Bool, Bytes, Double, Int, Str, WfRunId};
+    from == to || matches!((to, from), (Double, Int) | (Str, Int | Double | Bool | Bytes | WfRunId))
+}
+
+fn admit_inner(
+    declared: &lh::TypeDefinition,
+    value: Option<Value>,
+    what: &str,
+    part: &str,
+) -> Result<lh::VariableValue, Wrong> {
+    let given = value_type_name(value.as_ref());
+    let wrong = |_| {
+        let wanted = type_name(declared);
+        Wrong::new(format!("{what} type {given} incompatible with expected {part} type {wanted}"))
+    };
+    admit(declared, value).map(message).map_err(wrong)
+}
+
+/// JSON is kept in one compact form with LittleHorse's numbers. Text that is no JSON is kept as it is: LittleHorse takes
+/// it, and whoever reads a path in it is told.
+fn tidy(value: Value) -> Value {
+    let compact = |text: String| json::parse(&text).map(|parsed| json::write(&parsed)).unwrap_or(text);
+    match value {
+        Value::JsonObj(text) => Value::JsonObj(compact(text)),
+        Value::JsonArr(text) => Value::JsonArr(compact(text)),
+        other => other,
+    }
+}
