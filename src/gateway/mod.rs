@@ -4,6 +4,7 @@
 //! this very process, another ostler's, or a LittleHorse cluster. What differs is only the [`Connector`].
 
 mod connector;
+pub mod examples;
 mod remote;
 
 pub use connector::{ConnectError, Connecting, Connector};

@@ -41,7 +41,7 @@ const ROWS: &[Row] = &[
     world(
         "engine::host",
         &["api", "engine::core", "engine::service", "engine::store", "engine::writer"],
-        &["hyper_util", "rustix", "tokio", "tokio_stream", "tonic", "tower", "tracing"],
+        &["rustix", "serde", "serde_json", "tokio", "tokio_stream", "tonic", "tracing"],
     ),
     world(
         "gateway",

@@ -1,1 +1,110 @@
-//! The gRPC surface of the engine: LittleHorse and `ostler.v1`.
+//! The gRPC surface of the engine: the LittleHorse API on every listener, `ostler.v1` on the socket and the pipe.
+//!
+//! Nothing is decided here but who calls, for which tenant, and how large a request may be. A command goes to the
+//! writer and is answered when it is durable; a query runs on a snapshot on the calling thread, because it takes
+//! microseconds, less than handing it over would.
+
+mod gate;
+mod littlehorse;
+mod ostler;
+mod peer;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::{Code, Request, Response, Status};
+
+use crate::api::littlehorse::little_horse_server::LittleHorseServer;
+use crate::api::ostler::v1::Host;
+use crate::api::ostler::v1::ostler_server::OstlerServer;
+use crate::engine::core::command::{Command, Context, Refusal, Reply};
+use crate::engine::core::{self, State};
+use crate::engine::writer::Engine;
+
+pub use gate::{Caller, Gate, GateLayer};
+pub use peer::Connection;
+
+/// The largest request that is taken, in bytes of its encoding. A LittleHorse server has the same limit.
+pub const LARGEST_REQUEST: usize = 1_047_000;
+
+/// The largest message that is read off the wire at all, gRPC's own default.
+pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
+
+/// The services of one engine; a cheap clone.
+#[derive(Clone)]
+pub struct Services {
+    engine: Engine,
+    host: Arc<Host>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Services {
+    /// Serves `engine`. What does not change about the host stands in `host`; open streams end once `closing` holds
+    /// true, because a host that stops waits for them.
+    pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
+        Self { engine, host: Arc::new(host), closing }
+    }
+
+    /// Looks at every call before the services do: its tenant, and the words of its refusal.
+    pub fn gate(&self) -> GateLayer {
+        GateLayer::new(self.engine.clone())
+    }
+
+    /// What a TCP listener serves: the LittleHorse API.
+    pub fn public(&self) -> Routes {
+        Routes::new(LittleHorseServer::new(self.clone()).max_decoding_message_size(LARGEST_MESSAGE))
+    }
+
+    /// What the socket and the pipe serve: the LittleHorse API and `ostler.v1`.
+    pub fn local(&self) -> Routes {
+        self.public().add_service(OstlerServer::new(self.clone()).max_decoding_message_size(LARGEST_MESSAGE))
+    }
+
+    async fn command<M, R>(&self, request: Request<M>) -> Result<Response<R>, Status>
+    where
+        M: Message + Into<core::command::Request>,
+        R: TryFrom<Reply, Error = Refusal>,
+    {
+        let size = request.get_ref().encoded_len();
+        if size > LARGEST_REQUEST {
+            // Without RetryInfo: clients would repeat a request that can never pass.
+            return Err(Status::resource_exhausted(format!(
+                "The request has {size} bytes; the limit is {LARGEST_REQUEST}"
+            )));
+        }
+        let caller = Caller::of(&request)?;
+        let at = now_ms();
+        let context =
+            Context { tenant: caller.tenant, actor: caller.actor, at, now: at, seed: uuid::Uuid::new_v4().as_u128() };
+        let command = Command { context, request: request.into_inner().into() };
+        let reply = self.engine.command(command).await.map_err(status)?;
+        Ok(Response::new(R::try_from(reply).map_err(status)?))
+    }
+
+    fn query<M, R>(
+        &self,
+        request: Request<M>,
+        answer: impl FnOnce(&dyn State, &str, M) -> Result<R, Refusal>,
+    ) -> Result<Response<R>, Status> {
+        let caller = Caller::of(&request)?;
+        let snapshot = self.engine.snapshot().map_err(|fault| status(fault.into()))?;
+        answer(&snapshot, &caller.tenant, request.into_inner()).map(Response::new).map_err(status)
+    }
+}
+
+/// A refusal as gRPC says it. What is the engine's own fault goes to the log as well.
+fn status(refusal: Refusal) -> Status {
+    if matches!(refusal.code, Code::Internal | Code::DataLoss | Code::Unavailable | Code::Unknown) {
+        tracing::error!(code = ?refusal.code, "{}", refusal.message);
+    }
+    Status::new(refusal.code, refusal.message)
+}
+
+fn now_ms() -> i64 {
+    // A clock before 1970 is answered with 1970: there is nothing better to record.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

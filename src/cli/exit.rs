@@ -1,0 +1,85 @@
+//! How the program ends: in words, and with a code for each kind of failure.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::engine::host::{DirectoryError, StartError};
+
+/// What `--help` says of the codes. 2 is clap's own.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  something went wrong in ostler itself or at the terminal
+  2  the command line is wrong
+  3  the server cannot be reached
+  4  another ostler hosts this data directory
+  5  the server refused
+  6  the configuration is wrong, or asks for what ostler cannot do yet
+  7  the data directory or the store in it cannot be used
+  8  the address to listen on cannot be used";
+
+/// Why the program ends without having done what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The configuration.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The bundled engine does not start.
+    #[error("{0}")]
+    Start(#[from] StartError),
+    /// No server.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// Its exit code.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Failure::Other(_) => 1,
+            Failure::Unreachable(_) => 3,
+            Failure::Start(StartError::Locked { .. }) => 4,
+            Failure::Refused(_) => 5,
+            Failure::Config(_) => 6,
+            Failure::Start(StartError::Listen { .. } | StartError::NotLoopback(_)) => 8,
+            Failure::Start(StartError::Threads(_) | StartError::Socket(_)) => 1,
+            Failure::Start(StartError::Directory(_) | StartError::Lock { .. } | StartError::Store { .. }) => 7,
+        }
+    }
+
+    /// What can be done about it, where that is not plain from the text.
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Failure::Start(StartError::Locked { .. }) => {
+                Some("Without --listen, ostler attaches to it; or stop it, or name another directory with --data-dir.")
+            }
+            Failure::Start(StartError::Listen { .. }) => Some("Name another port, or port 0 for a free one."),
+            Failure::Start(StartError::Directory(DirectoryError::Io { .. })) => {
+                Some("Name another directory with --data-dir.")
+            }
+            _ => None,
+        }
+    }
+
+    /// Says it on standard error, and gives the code to end with.
+    pub(super) fn report(&self) -> ExitCode {
+        let mut text = sentence(&self.to_string());
+        if let Some(advice) = self.advice() {
+            text = format!("{text} {advice}");
+        }
+        // Nothing is left to be said to when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "ostler: {text}");
+        ExitCode::from(self.code())
+    }
+}
+
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}

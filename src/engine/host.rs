@@ -1,1 +1,0 @@
-//! Lock, threads, listeners; start and stop.

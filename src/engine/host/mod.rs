@@ -1,0 +1,266 @@
+//! One running engine: the lock on its data directory, its threads, its listeners, its start and its end.
+//!
+//! A host has a runtime of its own on threads of its own, so that load on the engine never delays a key of the
+//! person whose terminal happens to host it. Whoever holds the lock hosts; everybody else attaches to its socket.
+
+mod directory;
+mod listen;
+mod lock;
+mod socket;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+
+use crate::api::ostler::v1;
+use crate::engine::service::Services;
+use crate::engine::store::{OpenError, RealDisk};
+use crate::engine::writer::{Engine, EngineOptions};
+
+use listen::Listeners;
+
+pub use directory::DirectoryError;
+pub use lock::{Holder, LOCK_FILE};
+
+/// How long a host that stops waits for calls in flight before it cuts them off. What they asked for is still
+/// applied or not applied as a whole; only the answer may be missing.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Threads that serve calls. The writer and the store have their own.
+const SERVING_THREADS: usize = 2;
+
+/// Bytes that fit into the pipe between the engine and the terminal of one process: a page of rows.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// What to host and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the data lies; made when it is missing.
+    pub data_dir: PathBuf,
+    /// Where the socket goes; else the person's runtime directory.
+    pub socket_dir: Option<PathBuf>,
+    /// A loopback address for SDK programs; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// The name of the person whose processes these are: recorded with what they do.
+    pub user: String,
+    /// The data is thrown away afterwards; clients are told so.
+    pub throwaway: bool,
+    /// Host on a network file system all the same.
+    pub allow_network_fs: bool,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process hosts this directory.
+    #[error("{}", held(data_dir, holder.as_deref()))]
+    Locked {
+        /// Which directory.
+        data_dir: PathBuf,
+        /// By whom; unknown while it starts or stops.
+        holder: Option<Box<Holder>>,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The lock file cannot be used.
+    #[error("the lock file in {data_dir} cannot be used: {source}")]
+    Lock {
+        /// Which directory.
+        data_dir: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The store does not open.
+    #[error("the store in {data_dir} cannot be opened: {source}")]
+    Store {
+        /// Which directory.
+        data_dir: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// There is no place for the socket.
+    #[error("the socket for other ostlers cannot be made: {0}")]
+    Socket(io::Error),
+    /// The TCP address is taken or not of this machine.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The TCP address can be reached from other machines.
+    #[error(
+        "will not listen on {0}: other machines could reach it, and ostler has neither TLS nor authentication yet; \
+         use a loopback address such as 127.0.0.1:{port}", port = .0.port()
+    )]
+    NotLoopback(SocketAddr),
+    /// The operating system gave no threads.
+    #[error("the engine's threads cannot be started: {0}")]
+    Threads(io::Error),
+}
+
+fn held(data_dir: &Path, holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { host, pid, version, listen, .. }) => {
+            let listen = listen.as_ref().map_or_else(String::new, |address| format!(", listening on {address}"));
+            format!("{} is hosted by ostler {version}, process {pid} on {host}{listen}", data_dir.display())
+        }
+        None => format!("{} is hosted by an ostler that is starting or stopping", data_dir.display()),
+    }
+}
+
+/// A running host. Dropping it stops it as well, without telling when.
+#[derive(Debug)]
+pub struct Handle {
+    pipe: Pipe,
+    socket: PathBuf,
+    listen: Option<SocketAddr>,
+    closing: watch::Sender<bool>,
+    closed: watch::Receiver<bool>,
+}
+
+impl Handle {
+    /// The way in for this process.
+    pub fn pipe(&self) -> Pipe {
+        self.pipe.clone()
+    }
+
+    /// The Unix socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The TCP address, with the port that was taken.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// Ends when the host has stopped, whyever it did.
+    pub async fn ended(&self) {
+        // An error means that the thread is gone, which is an end as well.
+        let _ = self.closed.clone().wait_for(|closed| *closed).await;
+    }
+
+    /// Stops. Returns when everything acknowledged is durable, the socket is removed and the lock is free.
+    pub async fn stop(self) {
+        self.closing.send_replace(true);
+        self.ended().await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.closing.send_replace(true);
+    }
+}
+
+/// Makes connections to the engine inside this process; a cheap clone.
+#[derive(Clone, Debug)]
+pub struct Pipe(mpsc::Sender<DuplexStream>);
+
+impl Pipe {
+    /// A new connection; none once the host stops.
+    pub async fn connect(&self) -> io::Result<DuplexStream> {
+        let (near, far) = tokio::io::duplex(PIPE_BYTES);
+        let stopped = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "the engine has stopped");
+        self.0.send(far).await.map_err(stopped)?;
+        Ok(near)
+    }
+}
+
+/// Starts a host, or says why not. Returns when it answers; opens files, so it blocks for a moment.
+pub fn start(options: Options) -> Result<Handle, StartError> {
+    if let Some(address) = options.listen
+        && !address.ip().is_loopback()
+    {
+        return Err(StartError::NotLoopback(address));
+    }
+    let data_dir = directory::prepare(&options.data_dir, options.allow_network_fs)?;
+    let mut lock = lock::Lock::take(&data_dir).map_err(|busy| match busy {
+        lock::Busy::Held(holder) => StartError::Locked { data_dir: data_dir.clone(), holder },
+        lock::Busy::Io(source) => StartError::Lock { data_dir: data_dir.clone(), source },
+    })?;
+    // The listeners come before the store: a taken port is found out before anything is migrated.
+    let tcp = options.listen.map(|address| bind(address).map_err(|source| StartError::Listen { address, source }));
+    let tcp = tcp.transpose()?;
+    let listen = tcp.as_ref().map(|listener| listener.local_addr().map_err(StartError::Socket)).transpose()?;
+    let socket =
+        socket::path(&socket::directory(options.socket_dir.as_deref()).map_err(StartError::Socket)?, &data_dir);
+    let unix = socket::bind(&socket).map_err(StartError::Socket)?;
+    let disk = RealDisk::new(&data_dir);
+    let engine = Engine::open(&disk, EngineOptions::default())
+        .map_err(|source| StartError::Store { data_dir: data_dir.clone(), source })?;
+    let host = v1::Host {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        store_id: engine.store_id(),
+        listen: listen.map(|address| address.to_string()),
+        writable: true,
+        pending_timers: 0,
+        throwaway: options.throwaway,
+    };
+    let (closing, closing_seen) = watch::channel(false);
+    let (pipe, pipes) = mpsc::channel(16);
+    let (closed_when, closed) = watch::channel(false);
+    let services = Services::new(engine.clone(), host, closing_seen.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(SERVING_THREADS)
+        .thread_name("ostler-serve")
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)?;
+    let listeners = {
+        let _entered = runtime.enter();
+        Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
+    };
+    let holder = Holder::this_process(socket.clone(), listen.map(|address| address.to_string()));
+    lock.announce(&holder).map_err(|source| StartError::Lock { data_dir, source })?;
+    let mut running = Running { engine, lock, socket: socket.clone() };
+    std::thread::Builder::new()
+        .name("ostler-host".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                listeners.serve(services, closing_seen, || running.withdraw()).await;
+                running.finish().await;
+            });
+            runtime.shutdown_background();
+            closed_when.send_replace(true);
+        })
+        .map_err(StartError::Threads)?;
+    Ok(Handle { pipe: Pipe(pipe), socket, listen, closing, closed })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// What must be put back in order at the end.
+struct Running {
+    engine: Engine,
+    lock: lock::Lock,
+    socket: PathBuf,
+}
+
+impl Running {
+    /// Sends nobody here any more.
+    fn withdraw(&mut self) {
+        let gone = self.lock.withdraw().and(socket::remove(&self.socket));
+        if let Err(error) = gone {
+            tracing::warn!("cannot clean up behind the host: {error}");
+        }
+    }
+
+    /// Makes what was acknowledged durable, then lets the lock go.
+    async fn finish(self) {
+        self.engine.close().await;
+        drop(self.lock);
+    }
+}

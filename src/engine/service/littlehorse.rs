@@ -1,0 +1,80 @@
+//! The LittleHorse API. An RPC that is not named here answers UNIMPLEMENTED.
+
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use crate::api::littlehorse as lh;
+use crate::api::littlehorse::little_horse_server::LittleHorse;
+use crate::engine::core::query;
+
+/// The whole trait in one list: each RPC is either a command for the writer or a query on a snapshot, and the code
+/// of all of one kind is the same.
+macro_rules! serve {
+    (
+        commands { $($command:ident($command_request:ty) -> $command_reply:ty;)* }
+        queries { $($query:ident($query_request:ty) -> $query_reply:ty;)* }
+    ) => {
+        #[tonic::async_trait]
+        impl LittleHorse for Services {
+            $(
+                async fn $command(
+                    &self,
+                    request: Request<$command_request>,
+                ) -> Result<Response<$command_reply>, Status> {
+                    self.command(request).await
+                }
+            )*
+
+            $(
+                async fn $query(&self, request: Request<$query_request>) -> Result<Response<$query_reply>, Status> {
+                    self.query(request, query::$query)
+                }
+            )*
+
+            async fn whoami(&self, request: Request<()>) -> Result<Response<lh::Principal>, Status> {
+                self.query(request, |state, tenant, ()| query::whoami(state, tenant))
+            }
+
+            async fn get_server_version(&self, _: Request<()>) -> Result<Response<lh::LittleHorseVersion>, Status> {
+                Ok(Response::new(query::get_server_version()))
+            }
+        }
+    };
+}
+
+serve! {
+    commands {
+        put_tenant(lh::PutTenantRequest) -> lh::Tenant;
+        put_user_task_def(lh::PutUserTaskDefRequest) -> lh::UserTaskDef;
+        delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
+        put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
+        delete_wf_spec(lh::DeleteWfSpecRequest) -> ();
+        run_wf(lh::RunWfRequest) -> lh::WfRun;
+        assign_user_task_run(lh::AssignUserTaskRunRequest) -> ();
+        save_user_task_run_progress(lh::SaveUserTaskRunProgressRequest) -> lh::UserTaskRun;
+        complete_user_task_run(lh::CompleteUserTaskRunRequest) -> ();
+        cancel_user_task_run(lh::CancelUserTaskRunRequest) -> ();
+        put_user_task_run_comment(lh::PutUserTaskRunCommentRequest) -> lh::UserTaskRun;
+        edit_user_task_run_comment(lh::EditUserTaskRunCommentRequest) -> lh::UserTaskRun;
+        delete_user_task_run_comment(lh::DeleteUserTaskRunCommentRequest) -> lh::UserTaskRun;
+    }
+    queries {
+        get_tenant(lh::TenantId) -> lh::Tenant;
+        search_tenant(lh::SearchTenantRequest) -> lh::TenantIdList;
+        get_user_task_def(lh::UserTaskDefId) -> lh::UserTaskDef;
+        get_latest_user_task_def(lh::GetLatestUserTaskDefRequest) -> lh::UserTaskDef;
+        search_user_task_def(lh::SearchUserTaskDefRequest) -> lh::UserTaskDefIdList;
+        get_wf_spec(lh::WfSpecId) -> lh::WfSpec;
+        get_latest_wf_spec(lh::GetLatestWfSpecRequest) -> lh::WfSpec;
+        search_wf_spec(lh::SearchWfSpecRequest) -> lh::WfSpecIdList;
+        get_wf_run(lh::WfRunId) -> lh::WfRun;
+        search_wf_run(lh::SearchWfRunRequest) -> lh::WfRunIdList;
+        get_node_run(lh::NodeRunId) -> lh::NodeRun;
+        list_node_runs(lh::ListNodeRunsRequest) -> lh::NodeRunList;
+        get_variable(lh::VariableId) -> lh::Variable;
+        list_variables(lh::ListVariablesRequest) -> lh::VariableList;
+        get_user_task_run(lh::UserTaskRunId) -> lh::UserTaskRun;
+        list_user_task_runs(lh::ListUserTaskRunRequest) -> lh::UserTaskRunList;
+        search_user_task_run(lh::SearchUserTaskRunRequest) -> lh::UserTaskRunIdList;
+    }
+}
