@@ -118,6 +118,9 @@ pub enum Act {
     Complete {
         /// The values of the form's fields.
         values: Values,
+        /// Complete although somebody else owns it; they lose it. Without this, whoever claimed the task while the form
+        /// was being filled in keeps it.
+        take_over: bool,
     },
     /// Cancel it.
     Cancel {
