@@ -4,6 +4,7 @@
 //! this very process, another ostler's, or a LittleHorse cluster. What differs is only the [`Connector`].
 
 mod connector;
+mod convert;
 pub mod examples;
 mod remote;
 
