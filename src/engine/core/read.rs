@@ -60,6 +60,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The objects of one kind in `scope` with `from <= (sub, n) <= to`, until `visit` breaks.
+    #[allow(clippy::type_complexity)] // a name for it would not say more
     pub fn objects(
         &self,
         scope: u64,

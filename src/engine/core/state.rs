@@ -94,6 +94,7 @@ pub trait State {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 
     /// Visits the entries with `from <= key < to` (`to = None`: to the end of the table) until `visit` breaks.
+    #[allow(clippy::type_complexity)] // a name for it would not say more
     fn scan(
         &self,
         table: Table,

@@ -184,6 +184,14 @@ struct Filter {
     def: Option<u32>,
 }
 
+/// An index that a filter reads: only the statuses that hold anything, and how much they hold together.
+struct Smallest {
+    index: Index,
+    number: u32,
+    statuses: Vec<u8>,
+    sum: u64,
+}
+
 impl Filter {
     /// None when it can match nothing: a text that was never stored.
     fn of(
@@ -234,32 +242,32 @@ impl Filter {
         indexes
     }
 
-    /// The smallest of those indexes: its statuses that hold anything, each with how much.
-    fn smallest(&self, reader: &Reader<'_>) -> Result<(Index, u32, Vec<(u8, u64)>), Fault> {
-        let mut best: Option<(u64, (Index, u32, Vec<(u8, u64)>))> = None;
+    /// The smallest of those indexes.
+    fn smallest(&self, reader: &Reader<'_>) -> Result<Smallest, Fault> {
+        let mut best: Option<Smallest> = None;
         for (index, number) in self.indexes() {
             let (mut statuses, mut sum) = (Vec::new(), 0u64);
             for status in &self.statuses {
                 if let Some(bytes) = reader.state.get(Table::Count, &key::count(index, number, *status))? {
-                    let count = key::read_u64(&bytes, Table::Count)?;
-                    statuses.push((*status, count));
-                    sum = sum.saturating_add(count);
+                    sum = sum.saturating_add(key::read_u64(&bytes, Table::Count)?);
+                    statuses.push(*status);
                 }
             }
-            if best.as_ref().is_none_or(|(smallest, _)| sum < *smallest) {
-                best = Some((sum, (index, number, statuses)));
+            if best.as_ref().is_none_or(|best| sum < best.sum) {
+                best = Some(Smallest { index, number, statuses, sum });
             }
         }
-        Ok(best.map(|(_, best)| best).unwrap_or((Index::TasksAll, self.tenant, Vec::new())))
+        let none = Smallest { index: Index::TasksAll, number: self.tenant, statuses: Vec::new(), sum: 0 };
+        Ok(best.unwrap_or(none))
     }
 
     fn count(&self, reader: &Reader<'_>) -> Result<u64, Fault> {
-        let (index, number, statuses) = self.smallest(reader)?;
+        let Smallest { index, number, statuses, sum } = self.smallest(reader)?;
         if self.indexes().len() == 1 {
-            return Ok(statuses.iter().map(|(_, count)| count).sum());
+            return Ok(sum);
         }
         let mut count = 0;
-        for (status, _) in statuses {
+        for status in statuses {
             let prefix = key::count(index, number, status);
             let mut outcome = Ok(());
             let end = key::after_prefix(&prefix);
@@ -301,8 +309,8 @@ impl Tasks {
         };
         let mut ranges: BTreeMap<[u8; 6], u8> = BTreeMap::new();
         for filter in &self.any_of {
-            let (index, number, statuses) = filter.smallest(reader)?;
-            ranges.extend(statuses.into_iter().map(|(status, _)| (key::count(index, number, status), status)));
+            let Smallest { index, number, statuses, .. } = filter.smallest(reader)?;
+            ranges.extend(statuses.into_iter().map(|status| (key::count(index, number, status), status)));
         }
         let (ranges, statuses): (Vec<Range>, Vec<u8>) = ranges
             .into_iter()

@@ -1,0 +1,122 @@
+//! What is checked of a node by its kind.
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::typing::Thread;
+use crate::engine::core::definition::wf_spec::validate::Invalid;
+use crate::engine::core::id::is_valid_name;
+use crate::engine::core::{Reader, Refusal};
+use lh::node::Node;
+use lh::variable_assignment::Source;
+
+/// Looks up the definitions that a node names, writes their versions into it, and refuses kinds that are not built.
+pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::Node) -> Result<(), Invalid> {
+    let kind = match &mut node.node {
+        Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
+        Some(Node::UserTask(task)) => return pin_user_task(reader, thread, name, task),
+        Some(Node::Task(_)) => "TASK",
+        Some(Node::ExternalEvent(_)) => "EXTERNAL_EVENT",
+        Some(Node::StartThread(_)) => "START_THREAD",
+        Some(Node::WaitForThreads(_)) => "WAIT_FOR_THREADS",
+        Some(Node::Sleep(_)) => "SLEEP",
+        Some(Node::StartMultipleThreads(_)) => "START_MULTIPLE_THREADS",
+        Some(Node::ThrowEvent(_)) => "THROW_EVENT",
+        Some(Node::WaitForCondition(_)) => "WAIT_FOR_CONDITION",
+        Some(Node::RunChildWf(_)) => "RUN_CHILD_WF",
+        Some(Node::WaitForChildWf(_)) => "WAIT_FOR_CHILD_WF",
+        None => return Err("it has no kind".into()),
+    };
+    Err(Invalid::Plain(Refusal::unimplemented(format!(
+        "Node {name} of ThreadSpec {thread} is a {kind} node, which this engine does not run yet"
+    ))))
+}
+
+fn pin_user_task(reader: &Reader<'_>, thread: &str, name: &str, task: &mut lh::UserTaskNode) -> Result<(), Invalid> {
+    let def_name = &task.user_task_def_name;
+    let found = match task.user_task_def_version {
+        None => reader.latest_user_task_def(def_name, false)?,
+        Some(version) => {
+            let id = lh::UserTaskDefId { name: def_name.clone(), version };
+            reader.user_task_def(&id)?.filter(|record| record.facts.deleted.is_none())
+        }
+    };
+    let Some(found) = found else {
+        let version = task.user_task_def_version.map_or("null".to_owned(), |version| version.to_string());
+        return Err(format!("Specified UserTaskDef {def_name}/{version} not found").into());
+    };
+    task.user_task_def_version = Some(found.message.version);
+    if task.user_id.is_none() && task.user_group.is_none() {
+        return Err("Must specify userGroup or userId".into());
+    }
+    for (what, assignment) in [("UserId", &task.user_id), ("UserGroup", &task.user_group)] {
+        let Some(Source::LiteralValue(literal)) = assignment.as_ref().and_then(|some| some.source.as_ref()) else {
+            continue;
+        };
+        match &literal.value {
+            Some(lh::variable_value::Value::Str(text)) if text.trim().is_empty() => {
+                return Err(format!("{what} can't be empty").into());
+            }
+            Some(lh::variable_value::Value::Str(_)) => {}
+            _ => return Err(format!("{what} must be a text").into()),
+        }
+    }
+    if !task.actions.is_empty() {
+        return Err(Invalid::Plain(Refusal::unimplemented(format!(
+            "Node {name} of ThreadSpec {thread} is a USER_TASK node with hooks (reminders, deadlines or timeouts), \
+             which this engine does not run yet"
+        ))));
+    }
+    Ok(())
+}
+
+/// Checks a node of a kind that [`pin`] let through.
+pub(super) fn check(thread: Thread<'_>, node: &lh::Node) -> Result<(), Invalid> {
+    if let Some(Node::Exit(exit)) = &node.node {
+        exit_node(thread, exit)?;
+    }
+    failure_handlers(&node.failure_handlers)
+}
+
+fn exit_node(thread: Thread<'_>, exit: &lh::ExitNode) -> Result<(), Invalid> {
+    match &exit.result {
+        Some(lh::exit_node::Result::ReturnContent(content)) => {
+            thread.assignment(content)?;
+        }
+        Some(lh::exit_node::Result::FailureDef(failure)) => {
+            let name = &failure.failure_name;
+            if lh::LhErrorType::from_str_name(name).is_some() {
+                return Err(Refusal::invalid(format!("Failure name {name} is reserved!")).into());
+            }
+            if !is_valid_name(name) {
+                return Err(Refusal::invalid(format!("Invalid name for exception: {name}")).into());
+            }
+            if let Some(content) = &failure.content {
+                thread.assignment(content)?;
+            }
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// Handlers name an error, an exception, or a kind of failure. Their threads need not exist until they are needed.
+fn failure_handlers(handlers: &[lh::FailureHandlerDef]) -> Result<(), Invalid> {
+    use lh::failure_handler_def::{FailureToCatch, LhFailureType};
+    let mut wrong = Vec::new();
+    for handler in handlers {
+        match &handler.failure_to_catch {
+            Some(FailureToCatch::SpecificFailure(name))
+                if lh::LhErrorType::from_str_name(name).is_none() && !is_valid_name(name) =>
+            {
+                wrong.push(name.as_str());
+            }
+            Some(FailureToCatch::AnyFailureOfType(number)) if LhFailureType::try_from(*number).is_err() => {
+                return Err(Refusal::invalid(format!("Unknown LHFailureType {number}")).into());
+            }
+            _ => {}
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!("Invalid names for exception handlers: {}", wrong.join(", "))).into())
+}

@@ -1,0 +1,318 @@
+//! What type an assignment has, as far as that can be known when a WfSpec is put.
+//!
+//! A type is a TypeDefinition; one without a type in it is that of the null literal. `None` is "not known": such a
+//! value passes every check here, and the rules at run time apply.
+
+use std::collections::BTreeMap;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::{mutations, var_name};
+use crate::engine::core::value::{CastRule, cast_rule, type_name, type_of};
+use lh::VariableType;
+use lh::lh_path::selector::SelectorType;
+use lh::type_definition::DefinedType;
+use lh::variable_assignment::{Path, Source, expression::Operation};
+
+/// A type, where it is known.
+pub(super) type Known = Option<lh::TypeDefinition>;
+
+/// A primitive type.
+pub(super) fn primitive(kind: VariableType) -> lh::TypeDefinition {
+    lh::TypeDefinition { defined_type: Some(DefinedType::PrimitiveType(kind.into())), masked: false }
+}
+
+/// The primitive type that a definition names.
+pub(super) fn as_primitive(definition: &lh::TypeDefinition) -> Option<VariableType> {
+    match definition.defined_type {
+        Some(DefinedType::PrimitiveType(number)) => VariableType::try_from(number).ok(),
+        _ => None,
+    }
+}
+
+/// Whether it is the type of the null literal.
+pub(super) fn is_null(definition: &lh::TypeDefinition) -> bool {
+    definition.defined_type.is_none()
+}
+
+/// Whether a value of one type goes into a variable of another without a cast being written.
+pub(super) fn is_assignable(to: &lh::TypeDefinition, from: &lh::TypeDefinition) -> bool {
+    if is_null(from) {
+        return true;
+    }
+    match (as_primitive(to), as_primitive(from)) {
+        (Some(to), Some(from)) => cast_rule(from, to) == CastRule::Implicit,
+        _ => fits(to, from),
+    }
+}
+
+/// Whether two types are the same; what is untyped inside an array or map fits anything.
+fn fits(to: &lh::TypeDefinition, from: &lh::TypeDefinition) -> bool {
+    let inner = |to: &Option<Box<lh::TypeDefinition>>, from: &Option<Box<lh::TypeDefinition>>| match (
+        to.as_deref(),
+        from.as_deref(),
+    ) {
+        (Some(to), Some(from)) => is_null(from) || fits(to, from),
+        _ => true,
+    };
+    match (&to.defined_type, &from.defined_type) {
+        (Some(DefinedType::InlineArrayDef(to)), Some(DefinedType::InlineArrayDef(from))) => {
+            inner(&to.array_type, &from.array_type)
+        }
+        (Some(DefinedType::InlineMapDef(to)), Some(DefinedType::InlineMapDef(from))) => {
+            inner(&to.key_type, &from.key_type) && inner(&to.value_type, &from.value_type)
+        }
+        (Some(DefinedType::StructDefId(to)), Some(DefinedType::StructDefId(from))) => to.name == from.name,
+        (to, from) => to == from,
+    }
+}
+
+/// One thread of a WfSpec, with the others around it.
+#[derive(Clone, Copy)]
+pub(super) struct Thread<'a> {
+    pub(super) all: &'a BTreeMap<String, lh::ThreadSpec>,
+    pub(super) name: &'a str,
+    pub(super) spec: &'a lh::ThreadSpec,
+}
+
+impl Thread<'_> {
+    /// The declared type of a variable: of this thread, else of whichever declares it. What is really in scope is
+    /// known at run time only.
+    pub(super) fn variable(&self, name: &str) -> Known {
+        let others = self.all.values().flat_map(|thread| &thread.variable_defs);
+        let mut defs = self.spec.variable_defs.iter().chain(others);
+        defs.find(|def| var_name(def) == name)?.var_def.as_ref()?.type_def.clone()
+    }
+
+    /// The type of an assignment, or what is wrong with it.
+    pub(super) fn assignment(&self, assignment: &lh::VariableAssignment) -> Result<Known, String> {
+        let source = self.source(assignment)?;
+        let at_path = match (&assignment.path, source) {
+            (None, source) => source,
+            (Some(Path::JsonPath(_)), _) => None,
+            (Some(Path::LhPath(path)), source) => self.at_path(source, path)?,
+        };
+        let Some(target) = &assignment.target_type else { return Ok(at_path) };
+        if let Some(from) = at_path.as_ref().and_then(as_primitive)
+            && let Some(to) = as_primitive(target)
+            && cast_rule(from, to) == CastRule::Never
+        {
+            let (from, to) = (from.as_str_name(), to.as_str_name());
+            return Err(format!("Cannot cast from {from} to {to}. This conversion is not supported."));
+        }
+        Ok(Some(target.clone()))
+    }
+
+    fn optional(&self, assignment: Option<&lh::VariableAssignment>) -> Result<Known, String> {
+        self.assignment(assignment.ok_or_else(missing_source)?)
+    }
+
+    fn source(&self, assignment: &lh::VariableAssignment) -> Result<Known, String> {
+        match assignment.source.as_ref().ok_or_else(missing_source)? {
+            Source::VariableName(name) => Ok(self.variable(name)),
+            Source::LiteralValue(value) => Ok(Some(value.value.as_ref().map(type_of).unwrap_or_default())),
+            Source::FormatString(format) => {
+                self.optional(format.format.as_deref())?;
+                for argument in &format.args {
+                    self.assignment(argument)?;
+                }
+                Ok(Some(primitive(VariableType::Str)))
+            }
+            Source::NodeOutput(reference) => self.node_output(&reference.node_name),
+            Source::Expression(expression) => self.expression(expression),
+            Source::SizeOf(size) => {
+                let operand = self.optional(size.operand.as_deref())?;
+                let sized = operand.is_none_or(|operand| {
+                    matches!(as_primitive(&operand), Some(VariableType::Str | VariableType::JsonArr))
+                        || matches!(operand.defined_type, Some(DefinedType::InlineArrayDef(_)))
+                });
+                if !sized {
+                    return Err("size() only supports STR, ARRAY or JSON_ARR operands".to_owned());
+                }
+                Ok(Some(primitive(VariableType::Int)))
+            }
+            // There is no PutStructDef yet, so no StructDef that it could mean.
+            Source::StructBuilder(builder) => {
+                let name = builder.struct_def_id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
+                Err(format!("Refers to non-existent StructDef {name}"))
+            }
+            Source::MapBuilder(builder) => {
+                for entry in &builder.entries {
+                    self.optional(entry.key.as_ref())?;
+                    self.optional(entry.value.as_ref())?;
+                }
+                if builder.entries.is_empty() && builder.map_type.is_none() {
+                    return Err("Cannot build an untyped empty Map; declare the Map's key and value types (map_type)."
+                        .to_owned());
+                }
+                Ok(builder.map_type.clone().map(|map| lh::TypeDefinition {
+                    defined_type: Some(DefinedType::InlineMapDef(Box::new(map))),
+                    masked: false,
+                }))
+            }
+        }
+    }
+
+    fn node_output(&self, name: &str) -> Result<Known, String> {
+        match self.spec.nodes.get(name) {
+            Some(node) => Ok(output_of_node(node)),
+            None => Err(format!("Node {name} not present in threadspec {}", self.name)),
+        }
+    }
+
+    fn expression(&self, expression: &lh::variable_assignment::Expression) -> Result<Known, String> {
+        let lhs = self.optional(expression.lhs.as_deref())?;
+        let rhs = self.optional(expression.rhs.as_deref())?;
+        match expression.operation {
+            Some(Operation::Comparator(comparator)) => {
+                comparison(lhs.as_ref(), comparator, rhs.as_ref())?;
+                Ok(Some(primitive(VariableType::Bool)))
+            }
+            Some(Operation::MutationType(operation)) => {
+                let operation = mutations::operation(operation)?;
+                match (lhs, rhs) {
+                    (Some(lhs), Some(rhs)) => mutations::result(&lhs, operation, &rhs).map(Some),
+                    _ => Ok(None),
+                }
+            }
+            None => Err("Expression passed with missing operation".to_owned()),
+        }
+    }
+
+    fn at_path(&self, mut at: Known, path: &lh::LhPath) -> Result<Known, String> {
+        for selector in &path.path {
+            let Some(selector) = &selector.selector_type else {
+                return Err("LHPath passed with missing selector".to_owned());
+            };
+            if let SelectorType::Dynamic(dynamic) = selector {
+                self.assignment(dynamic)?;
+            }
+            let Some(definition) = at else { return Ok(None) };
+            at = match definition.defined_type {
+                Some(DefinedType::InlineArrayDef(array)) => {
+                    if matches!(selector, SelectorType::Key(_)) {
+                        return Err("Expected numeric index selector for Array type".to_owned());
+                    }
+                    array.array_type.map(|inner| *inner)
+                }
+                Some(DefinedType::InlineMapDef(map)) => {
+                    if matches!(selector, SelectorType::Index(_)) {
+                        return Err("Expected key selector for Map type".to_owned());
+                    }
+                    map.value_type.map(|inner| *inner)
+                }
+                Some(DefinedType::PrimitiveType(number))
+                    if !matches!(VariableType::try_from(number), Ok(VariableType::JsonObj | VariableType::JsonArr)) =>
+                {
+                    let (path, on) = (
+                        path_text(path),
+                        type_name(&lh::TypeDefinition {
+                            defined_type: Some(DefinedType::PrimitiveType(number)),
+                            masked: false,
+                        }),
+                    );
+                    return Err(format!("Failed fetching LHPath to '{path}' on Type '{on}'"));
+                }
+                _ => return Ok(None),
+            };
+        }
+        Ok(at)
+    }
+}
+
+fn missing_source() -> String {
+    "VariableAssignment passed with missing source".to_owned()
+}
+
+fn path_text(path: &lh::LhPath) -> String {
+    let mut text = "$".to_owned();
+    for selector in &path.path {
+        text += &match &selector.selector_type {
+            Some(SelectorType::Key(key)) => format!(".{key}"),
+            Some(SelectorType::Index(index)) => format!("[{index}]"),
+            Some(SelectorType::Dynamic(_)) | None => "[?]".to_owned(),
+        };
+    }
+    text
+}
+
+/// What a node leaves behind, where it is known.
+pub(super) fn output_of_node(node: &lh::Node) -> Known {
+    matches!(node.node, Some(lh::node::Node::UserTask(_))).then(|| primitive(VariableType::JsonObj))
+}
+
+/// Checks the types of a comparison; one with the null literal is always fine.
+pub(super) fn comparison(
+    lhs: Option<&lh::TypeDefinition>,
+    comparator: i32,
+    rhs: Option<&lh::TypeDefinition>,
+) -> Result<(), String> {
+    use lh::Comparator::{Equals, In, NotEquals, NotIn};
+    let comparator = lh::Comparator::try_from(comparator).map_err(|_| format!("Unknown Comparator {comparator}"))?;
+    let (Some(lhs), Some(rhs)) = (lhs, rhs) else { return Ok(()) };
+    if is_null(lhs) || is_null(rhs) {
+        return Ok(());
+    }
+    let has_magnitude = |definition: &lh::TypeDefinition| {
+        use VariableType::{Bool, Double, Int, Str, Timestamp};
+        matches!(as_primitive(definition), Some(Int | Double | Str | Bool | Timestamp))
+    };
+    let (left, right, by) = (type_name(lhs), type_name(rhs), comparator.as_str_name());
+    let wrong_rhs = || Err(format!("You cannot compare RHS type {right} using Comparator {by}"));
+    match comparator {
+        Equals | NotEquals => {
+            if lhs.defined_type == rhs.defined_type || (has_magnitude(lhs) && has_magnitude(rhs)) {
+                return Ok(());
+            }
+            Err(format!("You can only compare LHS type {left} with its own type, but tried to compare it to {right}"))
+        }
+        In | NotIn => {
+            let list = as_primitive(rhs) == Some(VariableType::JsonArr);
+            let holds = match as_primitive(rhs) {
+                Some(kind) => matches!(kind, VariableType::JsonArr | VariableType::JsonObj),
+                None => true,
+            };
+            if !holds {
+                return wrong_rhs();
+            }
+            if !list && as_primitive(lhs) != Some(VariableType::Str) {
+                return Err(format!("You cannot use LHS type {left} with Comparator {by}"));
+            }
+            Ok(())
+        }
+        _ if has_magnitude(rhs) => Ok(()),
+        _ => wrong_rhs(),
+    }
+}
+
+/// What a thread returns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Output {
+    /// Nothing.
+    Void,
+    /// Something of this type.
+    Value(Known),
+}
+
+/// What the EXIT nodes of a thread return, each once; those that fail return nothing at all.
+pub(super) fn outputs(thread: Thread<'_>) -> Result<Vec<Output>, String> {
+    let mut outputs = Vec::new();
+    for node in thread.spec.nodes.values() {
+        let Some(lh::node::Node::Exit(exit)) = &node.node else { continue };
+        let output = match &exit.result {
+            Some(lh::exit_node::Result::FailureDef(_)) => continue,
+            Some(lh::exit_node::Result::ReturnContent(content)) => Output::Value(thread.assignment(content)?),
+            None => Output::Void,
+        };
+        if !outputs.contains(&output) {
+            outputs.push(output);
+        }
+    }
+    Ok(outputs)
+}
+
+/// What the entrypoint of a valid WfSpec returns.
+pub(super) fn output_of(spec: &lh::WfSpec) -> Vec<Output> {
+    let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Vec::new() };
+    let thread = Thread { all: &spec.thread_specs, name: &spec.entrypoint_thread_name, spec: thread };
+    outputs(thread).unwrap_or_default()
+}
