@@ -1,0 +1,152 @@
+//! What clients see: answers on every listener, tenants, sizes, RPCs that are not there, the change feed.
+
+use ostler::api::littlehorse as lh;
+use ostler::api::ostler::v1;
+use ostler::api::ostler::v1::ostler_client::OstlerClient;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Request};
+
+use super::*;
+
+#[tokio::test]
+async fn every_listener_serves_the_same_store() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let channels = [over_tcp(&handle).await, over_socket(handle.socket()).await, over_pipe(&handle).await];
+    for (number, channel) in channels.iter().enumerate() {
+        let put = client(channel.clone()).put_user_task_def(form(&format!("form-{number}"))).await.unwrap();
+        assert_eq!(put.into_inner().version, 0);
+        for other in &channels {
+            let got = client(other.clone()).get_user_task_def(form_id(&format!("form-{number}"))).await.unwrap();
+            assert_eq!(got.into_inner().fields.len(), 1);
+        }
+        let version = client(channel.clone()).get_server_version(()).await.unwrap().into_inner();
+        assert_eq!((version.major_version, version.minor_version), (1, 3));
+        let me = client(channel.clone()).whoami(()).await.unwrap().into_inner();
+        assert_eq!(me.id.unwrap().id, "anonymous");
+    }
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn ostlers_own_service_is_not_on_tcp() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    for channel in [over_socket(handle.socket()).await, over_pipe(&handle).await] {
+        let host = OstlerClient::new(channel).get_host(()).await.unwrap().into_inner();
+        assert_eq!(host.pid, std::process::id());
+        assert_eq!(host.listen, handle.listen().map(|address| address.to_string()));
+        assert_eq!((host.writable, host.throwaway, host.pending_timers), (true, false, 0));
+        assert!(!host.store_id.is_empty());
+    }
+    let refused = OstlerClient::new(over_tcp(&handle).await).get_host(()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(refused.message(), "ostler's engine does not serve /ostler.v1.Ostler/GetHost on this address");
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_built_says_so_in_words() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let refused = client(over_tcp(&handle).await).put_quota(lh::PutQuotaRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(refused.message(), "ostler's engine does not have PutQuota; a LittleHorse server may");
+    handle.stop().await;
+}
+
+fn named<M>(message: M, headers: &[(&'static str, &'static str)]) -> Request<M> {
+    let mut request = Request::new(message);
+    for (key, value) in headers {
+        request.metadata_mut().append(*key, MetadataValue::from_static(value));
+    }
+    request
+}
+
+#[tokio::test]
+async fn tenants_are_kept_apart_and_unknown_ones_refused() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let mut client = client(over_tcp(&handle).await);
+    client.put_tenant(lh::PutTenantRequest { id: "acme".to_owned(), ..Default::default() }).await.unwrap();
+    client.put_user_task_def(named(form("theirs"), &[("tenantid", "acme")])).await.unwrap();
+
+    type Headers = &'static [(&'static str, &'static str)];
+    let table: [(Headers, Option<Code>); 8] = [
+        (&[("tenantid", "acme")], None),
+        (&[("tenantid", " acme ")], None),
+        (&[("tenantid", "acme"), ("tenantid", "acme")], None),
+        (&[("tenantid", "nobody"), ("tenantid", "acme")], None),
+        (&[], Some(Code::NotFound)),
+        (&[("tenantid", "default")], Some(Code::NotFound)),
+        (&[("tenantid", "nobody")], Some(Code::PermissionDenied)),
+        (&[("tenantid", "")], Some(Code::PermissionDenied)),
+    ];
+    for (headers, refusal) in table {
+        let got = client.get_user_task_def(named(form_id("theirs"), headers)).await;
+        assert_eq!(got.err().map(|status| status.code()), refusal, "{headers:?}");
+    }
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_tenant_gets_nothing_and_none_of_its_headers_back() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let headers = [("tenantid", "nobody"), ("authorization", "Bearer secret")];
+    let mut lh = client(over_pipe(&handle).await);
+    let refusals = [
+        lh.whoami(named((), &headers)).await.unwrap_err(),
+        lh.get_server_version(named((), &headers)).await.unwrap_err(),
+        lh.put_user_task_def(named(form("form"), &headers)).await.unwrap_err(),
+        lh.put_quota(named(lh::PutQuotaRequest::default(), &headers)).await.unwrap_err(),
+        OstlerClient::new(over_pipe(&handle).await).get_host(named((), &headers)).await.unwrap_err(),
+    ];
+    for refusal in refusals {
+        assert_eq!((refusal.code(), refusal.message()), (Code::PermissionDenied, "Tenant not allowed"));
+        let echoed = format!("{:?}", refusal.metadata());
+        assert!(!echoed.contains("secret") && !echoed.contains("tenantid"), "{echoed}");
+    }
+    handle.stop().await;
+}
+
+fn described(bytes: usize) -> lh::PutUserTaskDefRequest {
+    lh::PutUserTaskDefRequest { description: Some("x".repeat(bytes)), ..form("large") }
+}
+
+#[tokio::test]
+async fn too_large_is_refused_at_once_and_for_good() {
+    use prost::Message;
+    let ground = Ground::new();
+    let handle = ground.start();
+    let mut client = client(over_tcp(&handle).await);
+    const LIMIT: usize = 1_047_000;
+    let beside = described(LIMIT).encoded_len() - LIMIT;
+
+    let size = described(LIMIT - beside + 1).encoded_len();
+    let refused = client.put_user_task_def(described(LIMIT - beside + 1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.message(), format!("The request has {size} bytes; the limit is 1047000"));
+    assert!(refused.details().is_empty(), "a hint to retry would be followed for ever");
+
+    let refused = client.put_user_task_def(described(5 << 20)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().starts_with("gRPC message exceeds maximum size 4194304: 52"), "{}", refused.message());
+
+    let taken = client.put_user_task_def(described(LIMIT - beside)).await.unwrap().into_inner();
+    assert_eq!(taken.description.map(|text| text.len()), Some(LIMIT - beside));
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_the_sequence_first_and_the_end_last() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let mut ostler = OstlerClient::new(over_socket(handle.socket()).await);
+    let mut changes = ostler.watch(v1::WatchRequest {}).await.unwrap().into_inner();
+    let first = changes.message().await.unwrap().unwrap();
+    assert_eq!((first.sequence, first.tasks.len(), first.missed), (0, 0, false));
+    tokio::time::timeout(PATIENCE, handle.stop()).await.expect("an open watch does not hold the end up");
+    let end = tokio::time::timeout(PATIENCE, changes.message()).await.expect("the stream ends");
+    assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+}
