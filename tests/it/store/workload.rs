@@ -17,6 +17,8 @@ const PEOPLE: [&str; 3] = ["amy", "bob", "cleo"];
 pub struct Workload {
     random: Random,
     runs: Vec<lh::WfRunId>,
+    has_def: bool,
+    has_spec: bool,
     given: u64,
 }
 
@@ -114,7 +116,7 @@ pub fn results(reason: &str) -> BTreeMap<String, lh::VariableValue> {
 
 impl Workload {
     pub fn new(random: Random) -> Self {
-        Self { random, runs: Vec::new(), given: 0 }
+        Self { random, runs: Vec::new(), has_def: false, has_spec: false, given: 0 }
     }
 
     fn text(&mut self, longest: usize) -> String {
@@ -165,15 +167,14 @@ impl Workload {
                 policy: i32::from(self.random.chance(70)),
             }
             .into(),
-            60..80 => lh::CompleteUserTaskRunRequest {
-                user_task_run_id,
-                results: results(&self.text(300)),
-                user_id: person,
+            60..80 => {
+                lh::CompleteUserTaskRunRequest { user_task_run_id, results: results(&self.text(300)), user_id: person }
+                    .into()
             }
-            .into(),
             80..85 => lh::CancelUserTaskRunRequest { user_task_run_id }.into(),
-            85..94 => lh::PutUserTaskRunCommentRequest { user_task_run_id, user_id: person, comment: self.text(80) }
-                .into(),
+            85..94 => {
+                lh::PutUserTaskRunCommentRequest { user_task_run_id, user_id: person, comment: self.text(80) }.into()
+            }
             94..97 => lh::EditUserTaskRunCommentRequest {
                 user_comment_id: 1,
                 user_task_run_id,
@@ -187,11 +188,11 @@ impl Workload {
 
     /// The next command; `at` is when it was accepted.
     pub fn command(&mut self, at: i64) -> Command {
-        let request = match self.given {
+        let request = match (self.has_def, self.has_spec) {
             // Nothing can run before these.
-            0 => task_def("first").into(),
-            1 => wf_spec("finance").into(),
-            _ => self.request(),
+            (false, _) => task_def("first").into(),
+            (true, false) => wf_spec("finance").into(),
+            (true, true) => self.request(),
         };
         self.given += 1;
         let actor = Actor { name: "amy".into(), proof: Proof::PeerUid, channel: Channel::UnixSocket };
@@ -201,11 +202,11 @@ impl Workload {
 
     /// Learns from an answer.
     pub fn learn(&mut self, answer: &Result<Reply, Refusal>) {
-        if let Ok(Reply::WfRun(run)) = answer
-            && let Some(id) = &run.id
-            && !self.runs.contains(id)
-        {
-            self.runs.push(id.clone());
+        match answer {
+            Ok(Reply::UserTaskDef(_)) => self.has_def = true,
+            Ok(Reply::WfSpec(_)) => self.has_spec = true,
+            Ok(Reply::WfRun(lh::WfRun { id: Some(id), .. })) if !self.runs.contains(id) => self.runs.push(id.clone()),
+            _ => {}
         }
     }
 }
