@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Audience;
 use super::definitions::{CALCULATION, CUSTOMER, EXPENSE, FOR_GROUP, FOR_USER, INVOICE};
 use super::flow::{text, value};
 use crate::api::littlehorse as lh;
+use crate::domain::Identity;
 use lh::variable_value::Value::{Bool, Double, Int};
 
 type Values = BTreeMap<String, lh::VariableValue>;
@@ -118,9 +118,9 @@ fn calculation(id: &str, question: &str) -> Run {
 }
 
 /// Every run, oldest first.
-pub(super) fn runs(audience: &Audience) -> Vec<Run> {
-    let (me, mine) = (audience.user.as_str(), audience.group());
-    let [bob, carol, erin] = audience.colleagues();
+pub(super) fn runs(me: &Identity) -> Vec<Run> {
+    let (mine, [bob, carol, erin]) = (super::group(me), super::colleagues(me));
+    let me = me.user.as_str();
     vec![
         calculation("calculation-1", "How many tiles of 30 x 60 cm for a room of 4.2 x 3.6 m").for_user(me).completed(
             me,

@@ -8,12 +8,13 @@ mod definitions;
 mod flow;
 mod history;
 
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
 use crate::api::littlehorse as lh;
+use crate::domain::Identity;
 use lh::little_horse_client::LittleHorseClient;
 
 /// What was loaded.
@@ -25,47 +26,36 @@ pub struct Loaded {
     pub runs: usize,
 }
 
-/// For whom the examples are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audience {
-    /// The person: some tasks are theirs.
-    pub user: String,
-    /// Their groups: some tasks are for one of these.
-    pub groups: Vec<String>,
+/// The group whose tasks the person shall find: the first that is not just the person's own under Unix.
+fn group(me: &Identity) -> &str {
+    me.groups.iter().find(|group| **group != me.user).or(me.groups.first()).map_or("finance", String::as_str)
 }
 
-impl Audience {
-    /// The group whose tasks the person shall find: the first that is not just the person's own under Unix.
-    fn group(&self) -> &str {
-        self.groups.iter().find(|group| **group != self.user).or(self.groups.first()).map_or("finance", String::as_str)
-    }
-
-    /// Three colleagues, none of whom is the person.
-    fn colleagues(&self) -> [&'static str; 3] {
-        let mut others = ["bob", "carol", "erin", "dave"].into_iter().filter(|name| *name != self.user);
-        // Four names without one are at least three.
-        [others.next().unwrap_or("bob"), others.next().unwrap_or("carol"), others.next().unwrap_or("erin")]
+/// Three colleagues, none of whom is the person.
+fn colleagues(me: &Identity) -> [&'static str; 3] {
+    match me.user.as_str() {
+        "bob" => ["dave", "carol", "erin"],
+        "carol" => ["bob", "dave", "erin"],
+        "erin" => ["bob", "carol", "dave"],
+        _ => ["bob", "carol", "erin"],
     }
 }
 
-/// Loads the examples, as `tenant`.
-pub async fn load(channel: Channel, tenant: &str, audience: &Audience) -> Result<Loaded, Status> {
-    let tenant: MetadataValue<Ascii> =
-        tenant.parse().map_err(|_| Status::invalid_argument("the tenant's name cannot be sent"))?;
-    let named = move |mut request: Request<()>| {
-        request.metadata_mut().insert("tenantid", tenant.clone());
-        Ok(request)
-    };
-    let mut client = Client(LittleHorseClient::with_interceptor(channel, named));
+/// Loads the examples: some of their tasks are for this person, some for the person's groups, some for others.
+pub async fn load<F: Interceptor>(
+    client: LittleHorseClient<InterceptedService<Channel, F>>,
+    me: &Identity,
+) -> Result<Loaded, Status> {
+    let mut client = Client(client);
     for form in definitions::forms() {
         client.0.put_user_task_def(form).await?;
     }
-    let workflows = definitions::workflows(audience.group());
+    let workflows = definitions::workflows(group(me));
     let mut loaded = Loaded { workflows: workflows.len(), runs: 0 };
     for workflow in workflows {
         client.0.put_wf_spec(workflow).await?;
     }
-    for run in history::runs(audience) {
+    for run in history::runs(me) {
         loaded.runs += usize::from(client.play(run).await?);
     }
     Ok(loaded)
@@ -74,7 +64,7 @@ pub async fn load(channel: Channel, tenant: &str, audience: &Audience) -> Result
 /// The client that plays the examples.
 struct Client<F>(LittleHorseClient<InterceptedService<Channel, F>>);
 
-impl<F: tonic::service::Interceptor + Clone> Client<F> {
+impl<F: Interceptor> Client<F> {
     /// Starts a run and lets people work on it; false when it was there already.
     async fn play(&mut self, run: history::Run) -> Result<bool, Status> {
         let wf_run = match self.0.run_wf(run.start).await {
