@@ -57,16 +57,26 @@ impl LocalConnector {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Tries to host at once, so that what cannot work is found out before a screen is drawn. Somebody else hosting
-    /// is fine, unless this one was to listen on an address.
-    pub fn open(&self) -> Result<(), StartError> {
-        match host::start(self.shared.options.clone()) {
-            Ok(handle) => {
-                *self.shared.role() = Role::Hosting(handle);
-                Ok(())
+    /// Tries to host at once, so that what cannot work is found out before a screen is drawn, and answers the store's
+    /// id. Somebody else hosting is fine, unless this one was to listen on an address.
+    pub async fn open(&self) -> Result<String, StartError> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match host::start(self.shared.options.clone()) {
+                Ok(handle) => {
+                    let store_id = handle.store_id().to_owned();
+                    *self.shared.role() = Role::Hosting(handle);
+                    return Ok(store_id);
+                }
+                Err(StartError::Locked { holder: Some(holder), .. }) if self.shared.options.listen.is_none() => {
+                    return Ok(holder.store_id);
+                }
+                // Somebody is just starting or stopping.
+                Err(StartError::Locked { holder: None, .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) => return Err(error),
             }
-            Err(StartError::Locked { .. }) if self.shared.options.listen.is_none() => Ok(()),
-            Err(error) => Err(error),
         }
     }
 
@@ -138,16 +148,16 @@ impl Shared {
                     *self.role() = Role::Hosting(handle);
                     continue;
                 }
-                Err(StartError::Locked { holder: Some(holder), .. }) => {
+                Err(ref locked @ StartError::Locked { holder: Some(ref holder), .. }) => {
                     match UnixStream::connect(&holder.socket).await {
                         Ok(line) => {
                             *self.role() = Role::Attached;
                             return Ok(Box::pin(line));
                         }
-                        Err(error) => format!("process {} hosts it and does not answer: {error}", holder.pid),
+                        Err(error) => format!("{locked}, and does not answer: {error}"),
                     }
                 }
-                Err(error @ StartError::Locked { .. }) => error.to_string(),
+                Err(locked @ StartError::Locked { .. }) => locked.to_string(),
                 Err(error) => return Err(ConnectError::Refused(error.to_string())),
             };
             if Instant::now() >= deadline {

@@ -25,6 +25,8 @@ pub struct Holder {
     pub pid: u32,
     /// Its version of ostler.
     pub version: String,
+    /// The store's name for good.
+    pub store_id: String,
     /// The Unix socket it serves.
     pub socket: PathBuf,
     /// Its TCP address, when it listens.
@@ -33,7 +35,7 @@ pub struct Holder {
 
 impl Holder {
     /// This process.
-    pub(super) fn this_process(socket: PathBuf, listen: Option<String>) -> Self {
+    pub(super) fn this_process(store_id: String, socket: PathBuf, listen: Option<String>) -> Self {
         Self {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
@@ -41,6 +43,7 @@ impl Holder {
                 .unwrap_or_default(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            store_id,
             socket,
             listen,
         }
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     fn somebody() -> Holder {
-        Holder::this_process(PathBuf::from("/run/somewhere.sock"), Some("127.0.0.1:2023".into()))
+        Holder::this_process("store".into(), "/run/somewhere.sock".into(), Some("127.0.0.1:2023".into()))
     }
 
     #[test]

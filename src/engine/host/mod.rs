@@ -119,6 +119,7 @@ fn held(data_dir: &Path, holder: Option<&Holder>) -> String {
 #[derive(Debug)]
 pub struct Handle {
     pipe: Pipe,
+    store_id: String,
     socket: PathBuf,
     listen: Option<SocketAddr>,
     closing: watch::Sender<bool>,
@@ -129,6 +130,11 @@ impl Handle {
     /// The way in for this process.
     pub fn pipe(&self) -> Pipe {
         self.pipe.clone()
+    }
+
+    /// The store's name for good.
+    pub fn store_id(&self) -> &str {
+        &self.store_id
     }
 
     /// The Unix socket.
@@ -208,6 +214,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     let (closing, closing_seen) = watch::channel(false);
     let (pipe, pipes) = mpsc::channel(16);
     let (closed_when, closed) = watch::channel(false);
+    let store_id = host.store_id.clone();
     let services = Services::new(engine.clone(), host, closing_seen.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SERVING_THREADS)
@@ -219,7 +226,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
         Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
     };
-    let holder = Holder::this_process(socket.clone(), listen.map(|address| address.to_string()));
+    let holder = Holder::this_process(store_id.clone(), socket.clone(), listen.map(|address| address.to_string()));
     lock.announce(&holder).map_err(|source| StartError::Lock { data_dir, source })?;
     let mut running = Running { engine, lock, socket: socket.clone() };
     std::thread::Builder::new()
@@ -233,7 +240,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
             closed_when.send_replace(true);
         })
         .map_err(StartError::Threads)?;
-    Ok(Handle { pipe: Pipe(pipe), socket, listen, closing, closed })
+    Ok(Handle { pipe: Pipe(pipe), store_id, socket, listen, closing, closed })
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

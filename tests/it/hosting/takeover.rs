@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use ostler::api::ostler::v1::ostler_client::OstlerClient;
 use ostler::cli::local::LocalConnector;
 use ostler::domain::Place;
 use ostler::gateway::Connector;
@@ -96,7 +97,7 @@ async fn when_the_host_is_killed_the_attached_one_takes_over_with_everything() {
     let ground = Ground::new();
     let mut server = Server::start(&ground);
     let connector = LocalConnector::new(ground.options());
-    connector.open().expect("attaching is fine");
+    let store_id = connector.open().await.expect("attaching is fine");
     let attached = connect(&connector).await;
     assert_eq!(connector.place(), Place::Attached);
     let mut lh = client(attached.clone());
@@ -109,6 +110,8 @@ async fn when_the_host_is_killed_the_attached_one_takes_over_with_everything() {
 
     let mut hosting = client(connect(&connector).await);
     assert_eq!(connector.place(), Place::Local);
+    let mut ostler = OstlerClient::new(connect(&connector).await);
+    assert_eq!(ostler.get_host(()).await.unwrap().into_inner().store_id, store_id);
     for number in 0..20 {
         hosting.get_user_task_def(form_id(&format!("form-{number}"))).await.unwrap();
     }
