@@ -1,13 +1,15 @@
 //! Cells to bytes: the backend that ratatui draws on.
 //!
-//! Ours and not ratatui's own crossterm backend, for three reasons: a frame that changes nothing must be no bytes at
+//! Ours and not ratatui's own crossterm backend, for these reasons: a frame that changes nothing must be no bytes at
 //! all (that one repeats the cursor in every frame), moves and styles are written as short as they can be (a slow line
-//! carries the inbox too), and nothing that a terminal would obey may get out through a cell.
+//! carries the inbox too), and nothing that a terminal would obey may get out through a cell. The comparison of frames
+//! is ours too: ratatui's leaves alone what it finds equal, but where half of a wide character was overwritten, each
+//! terminal fills the other half in its own way.
 
 use std::io::Write as _;
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
@@ -28,14 +30,19 @@ struct Style {
 
 const PLAIN: Style = Style { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
 
-/// Gathers one frame; [`Encoder::frame`] takes it.
+/// Erasing the rest of a row is shorter than this many blanks.
+const BLANKS: usize = 4;
+
+/// Takes frames from ratatui; [`Encoder::frame`] gives the bytes of each.
 #[derive(Debug)]
 pub(super) struct Encoder {
     size: Size,
-    /// Cells and clears of the frame being drawn.
+    /// What the terminal shows.
+    shows: Buffer,
+    /// Whether what it shows is not known, so that it must be cleared first.
+    lost: bool,
+    /// The bytes for the cells of the frame being composed.
     body: Vec<u8>,
-    /// The frame that is complete.
-    frame: Vec<u8>,
     /// Where the terminal's cursor is; `None` when that is not certain.
     at: Option<Position>,
     /// The style that the terminal has now; `None` when that is not certain.
@@ -52,8 +59,9 @@ impl Encoder {
     pub(super) fn new(size: Size) -> Self {
         Self {
             size,
+            shows: Buffer::empty(size.into()),
+            lost: false,
             body: Vec::with_capacity(FRAME_ROOM),
-            frame: Vec::with_capacity(FRAME_ROOM),
             at: None,
             style: None,
             shown: false,
@@ -74,17 +82,89 @@ impl Encoder {
 
     /// The terminal was somebody else's meanwhile: nothing that we believed of it holds.
     pub(super) fn forget(&mut self) {
-        self.at = None;
-        self.style = None;
+        self.lost = true;
         self.shown = false;
-        self.body.clear();
-        self.frame.clear();
     }
 
-    /// The bytes of the frame that was drawn last, once.
-    pub(super) fn frame(&mut self) -> Vec<u8> {
-        let frame = self.frame.clone();
-        self.frame.clear();
+    /// The bytes that make the terminal show this; empty when it does already.
+    pub(super) fn frame(&mut self, next: Buffer) -> Vec<u8> {
+        if self.lost || next.area != self.shows.area {
+            self.lost = false;
+            self.at = None;
+            self.style = None;
+            self.set_style(PLAIN);
+            self.body.extend_from_slice(b"\x1b[2J");
+            self.shows = Buffer::empty(next.area);
+        }
+        let shows = std::mem::take(&mut self.shows);
+        let width = usize::from(next.area.width).max(1);
+        for (y, (old, new)) in (0..).zip(shows.content.chunks(width).zip(next.content.chunks(width))) {
+            self.row(y, old, new);
+        }
+        self.shows = next;
+        self.close()
+    }
+
+    fn row(&mut self, y: u16, old: &[Cell], new: &[Cell]) {
+        let differs = |x: usize| old.get(x) != new.get(x);
+        let Some(first) = (0..new.len()).find(|x| differs(*x)) else { return };
+        let last = (first..new.len()).rev().find(|x| differs(*x)).unwrap_or(first);
+        let wide = old.iter().chain(new).any(|cell| width(cell) > 1);
+        // A wide character may begin before the first difference, and may have been cut anywhere after it.
+        let (from, to) = if wide { (0, new.len() - 1) } else { (first, last) };
+        let blank_from = (0..new.len()).rev().find(|x| !new.get(*x).is_some_and(is_blank));
+        let blank_from = blank_from.map_or(0, |x| x + new.get(x).map_or(1, width).max(1)).max(from);
+        let erase = to >= blank_from + BLANKS;
+        let mut x = from;
+        while let Some(cell) = new.get(x).filter(|_| x <= to) {
+            if erase && x >= blank_from {
+                break;
+            }
+            if wide || differs(x) {
+                self.put(x as u16, y, cell);
+            }
+            x += width(cell).max(1);
+        }
+        if erase {
+            self.go_to(blank_from as u16, y);
+            self.set_style(PLAIN);
+            self.body.extend_from_slice(b"\x1b[K");
+        }
+    }
+
+    /// Closes the frame with the cursor as it is wanted.
+    fn close(&mut self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let drawn = !self.body.is_empty();
+        let moved = self.want_shown && self.at != Some(self.wanted);
+        if !drawn && !moved && self.want_shown == self.shown {
+            return frame;
+        }
+        frame.reserve(self.body.len() + 64);
+        if self.synchronized {
+            frame.extend_from_slice(SYNC_BEGIN);
+        }
+        // Without synchronized output the cursor would be seen running over the screen.
+        if self.shown && (!self.want_shown || (drawn && !self.synchronized)) {
+            frame.extend_from_slice(b"\x1b[?25l");
+            self.shown = false;
+        }
+        frame.extend_from_slice(&self.body);
+        self.body.clear();
+        if self.want_shown {
+            if moved {
+                let Position { x, y } = self.wanted;
+                let _ = write!(frame, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1);
+                self.at = Some(self.wanted);
+            }
+            if !self.shown {
+                frame.extend_from_slice(b"\x1b[?25h");
+                self.shown = true;
+            }
+        }
+        if self.synchronized {
+            frame.extend_from_slice(SYNC_END);
+        }
         frame
     }
 
@@ -127,21 +207,40 @@ impl Encoder {
         let _ = write!(self.body, "\x1b[{shorter}m");
     }
 
-    fn put(&mut self, x: u16, y: u16, symbol: &str) {
-        let width = u16::try_from(symbol.width()).unwrap_or(1);
+    fn put(&mut self, x: u16, y: u16, cell: &Cell) {
+        self.go_to(x, y);
+        self.set_style(Style { fg: cell.fg, bg: cell.bg, modifier: cell.modifier });
+        let (symbol, width) = (cell.symbol(), width(cell).max(1));
         // The texts were made safe long before; this is the last gate, and it costs a glance at each cell.
         if symbol.is_empty() || symbol.chars().any(char::is_control) {
-            self.body.extend(std::iter::repeat_n(b' ', usize::from(width.max(1))));
+            self.body.extend(std::iter::repeat_n(b' ', width));
             self.at = None;
             return;
+        }
+        let mut chars = symbol.chars();
+        let single = chars.next().is_some() && chars.next().is_none();
+        if !single && width > 1 {
+            // A terminal that finds it narrower must not leave something old beside it.
+            self.body.extend(std::iter::repeat_n(b' ', width));
+            self.at = None;
+            self.go_to(x, y);
         }
         self.body.extend_from_slice(symbol.as_bytes());
         // Terminals disagree on how far emoji and combined characters move the cursor, and keep it in the last column
         // in a state of its own: afterwards the position is said anew.
-        let mut chars = symbol.chars();
-        let simple = chars.next().is_some() && chars.next().is_none() && width == 1;
-        self.at = (simple && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
+        self.at = (single && width == 1 && x + 1 < self.size.width).then_some(Position { x: x + 1, y });
     }
+}
+
+/// Columns that a cell's symbol takes.
+fn width(cell: &Cell) -> usize {
+    let symbol = cell.symbol();
+    if symbol.len() == 1 { 1 } else { symbol.width() }
+}
+
+/// Whether erasing gives the same as writing it.
+fn is_blank(cell: &Cell) -> bool {
+    cell.symbol() == " " && (Style { fg: Color::Reset, bg: cell.bg, modifier: cell.modifier }) == PLAIN
 }
 
 /// The SGR parameters that make the second style of the first.
@@ -218,15 +317,11 @@ fn color(color: Color, base: u8) -> String {
 impl Backend for Encoder {
     type Error = std::convert::Infallible;
 
-    fn draw<'a, I>(&mut self, content: I) -> Result<(), Self::Error>
+    /// What ratatui found changed; [`Encoder::frame`] compares for itself.
+    fn draw<'a, I>(&mut self, _: I) -> Result<(), Self::Error>
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        for (x, y, cell) in content {
-            self.go_to(x, y);
-            self.set_style(Style { fg: cell.fg, bg: cell.bg, modifier: cell.modifier });
-            self.put(x, y, cell.symbol());
-        }
         Ok(())
     }
 
@@ -253,15 +348,8 @@ impl Backend for Encoder {
         self.clear_region(ClearType::All)
     }
 
-    fn clear_region(&mut self, clear_type: ClearType) -> Result<(), Self::Error> {
-        // A full screen is only ever cleared as a whole.
-        if clear_type == ClearType::All {
-            self.body.clear();
-            self.style = None;
-            self.set_style(PLAIN);
-            self.body.extend_from_slice(b"\x1b[2J");
-            self.at = None;
-        }
+    /// Comes with a new size, which [`Encoder::frame`] sees for itself.
+    fn clear_region(&mut self, _: ClearType) -> Result<(), Self::Error> {
         Ok(())
     }
 
@@ -273,39 +361,7 @@ impl Backend for Encoder {
         Ok(WindowSize { columns_rows: self.size, pixels: Size::ZERO })
     }
 
-    /// Closes the frame: empty when nothing changed.
     fn flush(&mut self) -> Result<(), Self::Error> {
-        let body = std::mem::take(&mut self.body);
-        let drawn = !body.is_empty();
-        let moved = self.want_shown && self.at != Some(self.wanted);
-        if drawn || moved || self.want_shown != self.shown {
-            if self.synchronized {
-                self.frame.extend_from_slice(SYNC_BEGIN);
-            }
-            // Without synchronized output the cursor would be seen running over the screen.
-            if self.shown && (!self.want_shown || (drawn && !self.synchronized)) {
-                self.frame.extend_from_slice(b"\x1b[?25l");
-                self.shown = false;
-            }
-            self.frame.extend_from_slice(&body);
-            if self.want_shown {
-                if moved {
-                    let Position { x, y } = self.wanted;
-                    let _ = write!(self.frame, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1);
-                    self.at = Some(self.wanted);
-                }
-                if !self.shown {
-                    self.frame.extend_from_slice(b"\x1b[?25h");
-                    self.shown = true;
-                }
-            }
-            if self.synchronized {
-                self.frame.extend_from_slice(SYNC_END);
-            }
-        }
-        // Its room serves the next frame.
-        self.body = body;
-        self.body.clear();
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The screen without a tty: draws frames and gives their bytes.
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use ratatui::{Frame, Terminal};
 
@@ -36,10 +37,6 @@ impl Screen {
     /// The terminal shows something else now: the next frame draws everything.
     pub fn forget(&mut self) {
         self.terminal.backend_mut().forget();
-        match self.terminal.clear() {
-            Ok(()) => {}
-            Err(never) => match never {},
-        }
     }
 
     /// Whether the terminal knows synchronized output.
@@ -49,8 +46,13 @@ impl Screen {
 
     /// Draws a frame. The bytes are to be written in one piece; there are none when nothing changed.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Vec<u8> {
-        match self.terminal.draw(draw) {
-            Ok(_) => self.terminal.backend_mut().frame(),
+        let mut next = Buffer::default();
+        let drawn = self.terminal.draw(|frame| {
+            draw(frame);
+            next.clone_from(frame.buffer_mut());
+        });
+        match drawn {
+            Ok(_) => self.terminal.backend_mut().frame(next),
             Err(never) => match never {},
         }
     }
