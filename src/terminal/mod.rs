@@ -10,8 +10,11 @@ mod encoder;
 mod job;
 mod modes;
 mod output;
+#[cfg(test)]
+mod pty;
 mod reader;
 mod screen;
+mod signals;
 mod tty;
 
 pub use decoder::{Answer, Decoder, Event, Waits};
@@ -20,6 +23,7 @@ pub use modes::noted_panics;
 pub use ratatui::layout::Size;
 pub use reader::Patience;
 pub use screen::Screen;
+pub use signals::{Asked, Signals};
 pub use tty::{Happening, OpenError, Terminal};
 
 use std::io;

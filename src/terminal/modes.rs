@@ -44,34 +44,42 @@ pub(super) struct Modes {
     before: Mutex<Option<Termios>>,
     /// Whether the kitty keyboard protocol was switched on.
     keyboard: AtomicBool,
-    /// The thread whose end is the end of the screen.
-    owner: ThreadId,
+    /// The thread whose panic is the end of the screen; `None` when panics are nobody's business here.
+    owner: Option<ThreadId>,
 }
 
 impl Modes {
-    pub(super) fn new(input: OwnedFd, output: OwnedFd) -> Arc<Self> {
+    /// The modes of a terminal. With `guarded`, a panic of this thread gives it back.
+    pub(super) fn new(input: OwnedFd, output: OwnedFd, guarded: bool) -> Arc<Self> {
         Arc::new(Self {
             input,
             output,
             before: Mutex::new(None),
             keyboard: AtomicBool::new(false),
-            owner: std::thread::current().id(),
+            owner: guarded.then(|| std::thread::current().id()),
         })
     }
 
     /// Switches the line to raw bytes and returns what to write first. In the background this stops the process until
     /// it is in the foreground, before anything is written.
     pub(super) fn take(self: &Arc<Self>) -> io::Result<Vec<u8>> {
-        hook_panics();
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        if before.is_none() {
-            let modes = tcgetattr(&self.input)?;
-            let mut raw = modes.clone();
-            raw.make_raw();
-            tcsetattr(&self.input, OptionalActions::Now, &raw)?;
-            *before = Some(modes);
+        let modes = match before.take() {
+            // Taken already and taken again: a shell may have changed the line while the job was stopped.
+            Some(modes) => modes,
+            None => tcgetattr(&self.input)?,
+        };
+        let mut raw = modes.clone();
+        raw.make_raw();
+        *before = Some(modes);
+        if let Err(error) = tcsetattr(&self.input, OptionalActions::Now, &raw) {
+            *before = None;
+            return Err(error.into());
         }
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(self));
+        if self.owner.is_some() {
+            hook_panics();
+            *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(self));
+        }
         let mut bytes = Vec::new();
         // The cursor is shown only where text is typed: a bar between characters. Without line wrap, a terminal that
         // finds a character wider than we do spoils one cell, not the whole screen.
@@ -116,7 +124,9 @@ impl Modes {
     /// Puts the line back to the modes it had. Whether there was something to give back.
     pub(super) fn give_back(&self) -> bool {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if self.owner.is_some() {
+            *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         match before {
             Some(modes) => {
                 // A terminal that is gone has no modes to give back.
@@ -165,7 +175,7 @@ fn hook_panics() {
             };
             match taken {
                 None => previous(info),
-                Some(modes) if modes.owner == std::thread::current().id() => {
+                Some(modes) if modes.owner == Some(std::thread::current().id()) => {
                     modes.emergency();
                     previous(info);
                 }
@@ -181,5 +191,54 @@ fn note(info: &PanicHookInfo<'_>) {
     tracing::error!("{text}");
     if let Ok(mut noted) = NOTED.try_lock() {
         noted.push(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use rustix::termios::LocalModes;
+
+    use super::*;
+    use crate::terminal::pty::Pty;
+
+    fn is_raw(pty: &Pty) -> bool {
+        !tcgetattr(&pty.tty).unwrap().local_modes.contains(LocalModes::ICANON)
+    }
+
+    #[test]
+    fn a_panic_of_the_owner_gives_the_terminal_back_and_one_elsewhere_does_not() {
+        let pty = Pty::open();
+        let modes = Modes::new(pty.tty.try_clone().unwrap(), pty.tty.try_clone().unwrap(), true);
+        modes.take().unwrap();
+        assert!(is_raw(&pty));
+
+        let elsewhere =
+            std::thread::Builder::new().name("elsewhere".to_owned()).spawn(|| panic!("of no matter")).unwrap();
+        assert!(elsewhere.join().is_err());
+        assert!(is_raw(&pty));
+        let noted = noted_panics();
+        assert!(noted.iter().any(|text| text.contains("of no matter") && text.contains("elsewhere")), "{noted:?}");
+
+        let ended = catch_unwind(AssertUnwindSafe(|| panic!("the screen is lost (this text is expected)")));
+        assert!(ended.is_err());
+        assert!(!is_raw(&pty));
+        let seen = pty.seen(b"\x1b[?25h");
+        for restored in ["\x1b[?1049l", "\x1b[?2004l", "\x1b[?1004l", "\x1b[?7h", "\x1b[0 q", "\x1b[m", "\x1b[?2026l"] {
+            assert!(seen.contains(restored), "{restored:?} in {seen:?}");
+        }
+        assert!(!modes.give_back(), "given back twice");
+    }
+
+    #[test]
+    fn taking_twice_keeps_the_modes_from_before() {
+        let pty = Pty::open();
+        let modes = Modes::new(pty.tty.try_clone().unwrap(), pty.tty.try_clone().unwrap(), false);
+        modes.take().unwrap();
+        modes.take().unwrap();
+        assert!(is_raw(&pty));
+        assert!(modes.give_back());
+        assert!(!is_raw(&pty));
     }
 }

@@ -20,7 +20,6 @@ struct State {
     failed: bool,
     /// Somebody wants to draw as soon as all is written.
     wanted: bool,
-    written: u64,
 }
 
 #[derive(Debug)]
@@ -88,11 +87,6 @@ impl Output {
         }
         !state.failed
     }
-
-    /// How many bytes were written so far.
-    pub(super) fn written(&self) -> u64 {
-        self.shared.lock().written
-    }
 }
 
 impl Drop for Output {
@@ -129,7 +123,6 @@ fn run(shared: &Shared, to: &OwnedFd, tell: &dyn Fn(Told)) {
         let result = spend(to.as_fd(), &bytes);
         let mut state = shared.lock();
         state.busy = false;
-        state.written += bytes.len() as u64;
         let told = match &result {
             Err(error) => {
                 tracing::info!("the terminal takes nothing any more: {error}");
@@ -176,7 +169,6 @@ mod tests {
         assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(Told::Ready));
         assert!(output.drain(Duration::from_secs(20)));
         assert!(output.ready());
-        assert_eq!(output.written(), got.len() as u64);
     }
 
     #[test]

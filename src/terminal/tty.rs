@@ -66,6 +66,8 @@ pub struct Terminal {
     reader: Reader,
     heard: VecDeque<Heard>,
     screen: Screen,
+    /// What takes the screen, until it goes out with a frame: nothing flickers.
+    first: Vec<u8>,
     /// For its size.
     tty: OwnedFd,
     probe: Probe,
@@ -87,12 +89,12 @@ impl Terminal {
         } else {
             std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?.into()
         };
-        Self::on(keys, tty, patience)
+        Self::on(keys, tty, patience, true)
     }
 
     /// Takes the terminal with these two ends.
-    pub(super) fn on(keys: OwnedFd, tty: OwnedFd, patience: Patience) -> Result<Self, OpenError> {
-        let modes = Modes::new(keys.try_clone()?, tty.try_clone()?);
+    fn on(keys: OwnedFd, tty: OwnedFd, patience: Patience, guarded: bool) -> Result<Self, OpenError> {
+        let modes = Modes::new(keys.try_clone()?, tty.try_clone()?, guarded);
         let first = modes.take()?;
         let (tell, told) = mpsc::unbounded_channel();
         let started = Output::start(tty.try_clone()?, move |what| {
@@ -106,9 +108,19 @@ impl Terminal {
                 return Err(error.into());
             }
         };
-        output.send(&first);
         let screen = Screen::new(size_of(&tty));
-        Ok(Self { modes, output, told, reader, heard: VecDeque::new(), screen, tty, probe: Probe::NotSent, ours: true })
+        Ok(Self {
+            modes,
+            output,
+            told,
+            reader,
+            heard: VecDeque::new(),
+            screen,
+            first,
+            tty,
+            probe: Probe::NotSent,
+            ours: true,
+        })
     }
 
     /// What happens next; may be dropped half-way.
@@ -163,7 +175,8 @@ impl Terminal {
         if !self.ours || !self.output.ready() {
             return false;
         }
-        let mut bytes = self.screen.draw(draw);
+        let mut bytes = std::mem::take(&mut self.first);
+        bytes.append(&mut self.screen.draw(draw));
         // Only now, after the first frame: the person sees something before anything is asked.
         if self.probe == Probe::NotSent {
             self.probe = Probe::Sent(Instant::now());
@@ -205,7 +218,11 @@ impl Terminal {
         }
         self.await_answers();
         self.reader.pause();
-        self.output.send(&self.modes.farewell().unwrap_or_default());
+        // A screen that was never drawn was never taken.
+        if self.first.is_empty() {
+            self.output.send(&self.modes.farewell().unwrap_or_default());
+        }
+        self.first.clear();
         if self.output.drain(FAREWELL_LIMIT) {
             self.modes.give_back();
         } else {
@@ -216,8 +233,7 @@ impl Terminal {
 
     /// Takes the terminal again after [`Terminal::release`]. The next frame draws everything.
     pub fn retake(&mut self) -> io::Result<()> {
-        let first = self.modes.take()?;
-        self.output.send(&first);
+        self.first = self.modes.take()?;
         self.screen.resize(size_of(&self.tty));
         self.screen.forget();
         self.reader.go_on();
@@ -225,14 +241,9 @@ impl Terminal {
         Ok(())
     }
 
-    /// Whether the terminal is ours now.
-    pub fn is_ours(&self) -> bool {
-        self.ours
-    }
-
-    /// How many bytes were sent so far.
-    pub fn written(&self) -> u64 {
-        self.output.written()
+    /// Whether a frame could be drawn now. If not, [`Happening::Ready`] will tell, or [`Terminal::retake`].
+    pub fn is_ready(&self) -> bool {
+        self.ours && self.output.ready()
     }
 
     /// What is asked is waited for, else the answer would be read by whoever comes next.
@@ -276,5 +287,90 @@ fn size_of(tty: &OwnedFd) -> Size {
     match tcgetwinsize(tty) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { width: size.ws_col, height: size.ws_row },
         _ => Size { width: 80, height: 24 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+    use crate::input::Chord;
+    use crate::terminal::pty::Pty;
+
+    const PATIENCE: Patience = Patience::LOCAL;
+
+    fn open(pty: &Pty) -> Terminal {
+        Terminal::on(pty.tty.try_clone().unwrap(), pty.tty.try_clone().unwrap(), PATIENCE, false).unwrap()
+    }
+
+    async fn next(terminal: &mut Terminal) -> Happening {
+        tokio::time::timeout(Duration::from_secs(20), terminal.next()).await.expect("nothing happened")
+    }
+
+    fn hello(frame: &mut Frame<'_>) {
+        frame.render_widget("hello", Rect { x: 0, y: 0, width: 10, height: 1 });
+    }
+
+    #[tokio::test]
+    async fn the_first_frame_comes_before_the_questions_and_answers_are_obeyed() {
+        let pty = Pty::open();
+        let mut terminal = open(&pty);
+        assert!(terminal.draw(hello));
+        let seen = pty.seen(b"\x1b[c");
+        let order = [seen.find("\x1b[?1049h"), seen.find("hello"), seen.find("\x1b[?u"), seen.find("\x1b[?2026$p")];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?} in {seen:?}");
+        // A key in the middle of the answers stays a key; the answers are nobody's keys.
+        pty.types(b"\x1b[?0u\x1b[?2026;0$yk\x1b[?62c");
+        let key = Happening::Events(vec![Event::Key(Chord::char('k'))]);
+        assert_eq!(next(&mut terminal).await, key);
+        assert!(pty.seen(b"\x1b[>1u").contains("\x1b[>1u"));
+        pty.types(b"j");
+        assert_eq!(next(&mut terminal).await, Happening::Events(vec![Event::Key(Chord::char('j'))]));
+        // Without synchronized output, frames have no marks; and the keyboard is given back too.
+        while !terminal.is_ready() {
+            assert_eq!(next(&mut terminal).await, Happening::Ready);
+        }
+        assert!(terminal.draw(|frame| frame.render_widget("other", frame.area())));
+        drop(terminal);
+        let seen = pty.seen(b"\x1b[?25h");
+        assert!(seen.contains("other") && seen.contains("\x1b[<1u") && !seen.contains("\x1b[?2026h"), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_released_is_taken_again_and_drawn_whole() {
+        let pty = Pty::open();
+        let mut terminal = open(&pty);
+        assert!(terminal.draw(hello));
+        pty.seen(b"\x1b[c");
+        pty.types(b"\x1b[?62c");
+        terminal.release();
+        assert!(pty.seen(b"\x1b[?25h").contains("\x1b[?1049l"));
+        assert!(!terminal.draw(hello), "it is not ours");
+        terminal.retake().unwrap();
+        assert!(terminal.draw(hello));
+        let seen = pty.seen(b"hello");
+        assert!(seen.contains("\x1b[?1049h") && !seen.contains("\x1b[c"), "{seen:?}");
+        pty.types(b"x");
+        assert_eq!(next(&mut terminal).await, Happening::Events(vec![Event::Key(Chord::char('x'))]));
+    }
+
+    #[tokio::test]
+    async fn a_size_is_told_once_and_a_terminal_without_one_has_the_usual() {
+        let pty = Pty::open();
+        let mut terminal = open(&pty);
+        assert_eq!(terminal.size(), Size { width: 80, height: 24 });
+        pty.resize(20, 5);
+        assert_eq!(terminal.measure(), Some(Size { width: 20, height: 5 }));
+        assert_eq!(terminal.measure(), None);
+    }
+
+    #[tokio::test]
+    async fn a_terminal_that_goes_away_is_told_and_dropping_it_ends() {
+        let pty = Pty::open();
+        let mut terminal = open(&pty);
+        drop(pty);
+        assert_eq!(next(&mut terminal).await, Happening::Gone);
+        terminal.draw(hello);
     }
 }
