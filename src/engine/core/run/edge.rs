@@ -12,7 +12,7 @@ use lh::edge::EdgeCondition;
 impl Run<'_, '_> {
     /// What a thread sees.
     pub fn scope(&self, thread: i32) -> ThreadScope<'_> {
-        ThreadScope::new(self.tx, self.run, &self.record.message.thread_runs, thread)
+        ThreadScope::new(self.tx, self.run, &self.record.message, thread)
     }
 
     /// The sink of the first edge whose condition holds. With `mutating`, its mutations are done, all or none.
@@ -34,13 +34,11 @@ impl Run<'_, '_> {
                 }
             }
             let written = std::mem::take(&mut scope.written);
-            for ((thread, name), value) in written {
-                let missing =
-                    || damaged(format!("Variable {name} of thread {thread} of WfRun {}", self.run.0), "missing");
-                let number = u32::try_from(thread).map_err(|_| missing())?;
-                let mut record = self.tx.read().variable(self.run, number, &name)?.ok_or_else(missing)?;
+            for ((run, thread, name), value) in written {
+                let missing = || damaged(format!("Variable {name} of thread {thread} of WfRun {}", run.0), "missing");
+                let mut record = self.tx.read().variable(run, thread, &name)?.ok_or_else(missing)?;
                 record.message.value = Some(message(value));
-                self.tx.put_variable(self.run, &record)?;
+                self.tx.put_variable(run, &record)?;
             }
             return Ok(sink.clone());
         }
@@ -61,12 +59,12 @@ fn holds(edge: &lh::Edge, scope: &dyn Scope) -> Result<bool, EvalError> {
 /// One mutation on the values in `scope.written`.
 fn apply(visit: &Visit<'_>, mutation: &lh::VariableMutation, scope: &mut ThreadScope<'_>) -> Result<(), EvalError> {
     let name = &mutation.lhs_name;
-    let (owner, left) = scope.find(name)?.ok_or_else(|| scope.out_of_scope(name))?;
-    let thread_spec = visit.spec.thread_specs.get(scope.spec_name(owner));
+    let seen = scope.find(name)?.ok_or_else(|| scope.out_of_scope(name))?;
+    let thread_spec = visit.spec.thread_specs.get(scope.spec_name(seen.declared_by));
     let mut definitions = thread_spec.into_iter().flat_map(|thread| &thread.variable_defs);
     let declared = definitions.find_map(|definition| definition.var_def.as_ref().filter(|var| var.name == *name));
     let declared = declared.and_then(|variable| variable.type_def.as_ref()).ok_or_else(|| scope.out_of_scope(name))?;
-    let value = mutate(mutation, declared, left, visit.node_name, scope)?;
-    scope.written.insert((owner, name.clone()), value);
+    let value = mutate(mutation, declared, seen.value, visit.node_name, scope)?;
+    scope.written.insert(seen.key, value);
     Ok(())
 }

@@ -1,1 +1,1 @@
-
+//! The life of a user task, command by command.
