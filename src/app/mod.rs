@@ -4,13 +4,36 @@
 //! its answer is a message that carries the effect's [`Generation`] (reads: a newer read of the same kind makes older
 //! answers void) or its [`Ticket`] (everything that changes something: never void, never aborted).
 
+mod acts;
+mod drafts;
+mod edit;
 mod effect;
+mod form;
+mod geometry;
+mod keys;
+mod list;
 mod model;
 mod msg;
+mod notice;
+mod open;
+mod overlay;
+pub(crate) mod pages;
+mod quit;
+mod reading;
+mod runs;
+mod sheet;
+mod update;
 
+pub use edit::TextEdit;
 pub use effect::{Effect, Exit, Generation, Slot, Ticket};
-pub use model::{Look, Model, Setup, Size};
+pub use geometry::{Area, Geometry};
+pub(crate) use list::Row;
+pub(crate) use model::Screen;
+pub use model::{Focus, Look, Model, Setup, Size};
 pub use msg::{Msg, Now, Signal};
+pub use notice::Notice;
+pub use pages::FooterItem;
+pub use sheet::{Sheet, SheetLine, Tone, wrap};
 
 /// What the runtime has to do after an update.
 #[derive(Debug, Default, PartialEq)]

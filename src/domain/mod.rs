@@ -9,6 +9,7 @@ mod place;
 mod run;
 mod task;
 mod text;
+pub mod time;
 mod trouble;
 mod value;
 mod view;

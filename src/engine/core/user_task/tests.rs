@@ -1,1 +1,0 @@
-//! The life of a user task, command by command.
