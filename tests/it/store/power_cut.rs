@@ -21,6 +21,7 @@ use ostler::engine::writer::{Clock, Engine, EngineOptions, Writer};
 use super::random::Random;
 use super::sim_disk::{Mishap, SimDisk};
 use super::workload::Workload;
+use super::{number, seed};
 
 /// A clock that stands where it was put.
 #[derive(Default)]
@@ -78,22 +79,15 @@ fn everything(state: &dyn State) -> Result<MemoryState, core::Fault> {
 
 /// Names the first rows that differ.
 fn difference(found: &MemoryState, expected: &MemoryState) -> String {
-    let rows = |state: &MemoryState| -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
+    type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+    let rows = |state: &MemoryState| -> Rows {
         state.iter().map(|(table, key, value)| ((table, key.to_vec()), value.to_vec())).collect()
     };
     let (found, expected) = (rows(found), rows(expected));
-    let lost = expected.iter().find(|(key, _)| !found.contains_key(*key));
-    let extra = found.iter().find(|(key, _)| !expected.contains_key(*key));
-    let other = found.iter().find(|(key, value)| expected.get(*key).is_some_and(|expected| expected != *value));
-    let key = |row: Option<(&(Table, Vec<u8>), &Vec<u8>)>| row.map(|(key, _)| key.clone());
-    format!(
-        "{} rows, expected {}; first lost {:?}, extra {:?}, other {:?}",
-        found.len(),
-        expected.len(),
-        key(lost),
-        key(extra),
-        key(other)
-    )
+    let lost = expected.keys().find(|key| !found.contains_key(*key));
+    let extra = found.keys().find(|key| !expected.contains_key(*key));
+    let other = found.keys().find(|key| expected.get(*key).is_some_and(|value| Some(value) != found.get(*key)));
+    format!("{} rows, expected {}; first lost {lost:?}, extra {extra:?}, other {other:?}", found.len(), expected.len())
 }
 
 fn kind(reply: &Command) -> &'static str {
@@ -274,23 +268,11 @@ fn simulate(seed: u64, cuts: usize, disk: fn() -> SimDisk, promise: Promise) -> 
     (tally, Ok(()))
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap())
-}
-
-fn seed() -> u64 {
-    number("OSTLER_SIM_SEED").unwrap_or_else(|| {
-        // A new one each time: every run looks somewhere else, and the seed is printed when it finds something.
-        u64::try_from(ostler::engine::writer::SystemClock.now()).unwrap()
-    })
-}
-
 #[test]
 fn nothing_acknowledged_is_lost_in_power_cuts_and_disk_errors() {
     let seed = seed();
     let cuts = number("OSTLER_SIM_CUTS").map_or(1_000, |cuts| usize::try_from(cuts).unwrap());
     let (tally, outcome) = simulate(seed, cuts, SimDisk::new, Promise::AfterCommit);
-    println!("OSTLER_SIM_SEED={seed}: {tally:?}");
     if let Err(error) = outcome {
         panic!("OSTLER_SIM_SEED={seed}, after {} cuts: {error}", tally.cuts);
     }
