@@ -278,7 +278,7 @@ fn nothing_acknowledged_is_lost_in_power_cuts_and_disk_errors() {
     }
     if cuts >= 1_000 {
         assert!(tally.cuts_while_opening > 10 && tally.disk_errors > 10 && tally.kept_in_flight > 10, "{tally:?}");
-        let kinds = ["put_def", "put_spec"];
+        let kinds = ["put_def", "put_spec", "run", "assign", "save", "complete", "cancel", "comment", "edit_comment"];
         for kind in kinds {
             assert!(tally.acknowledged.get(kind).is_some_and(|count| *count > 10), "{kind}: {tally:?}");
         }

@@ -143,7 +143,10 @@ impl Workload {
         let Some(task) = self.task().filter(|_| kind >= 25) else {
             return match kind % 10 {
                 0 => task_def(&self.text(20)).into(),
-                1 => wf_spec(self.random.pick(&["finance", "ops"])).into(),
+                1 => {
+                    let group = *self.random.pick(&["finance", "ops"]);
+                    wf_spec(group).into()
+                }
                 _ => {
                     // Sometimes an id that is taken.
                     let number = if self.random.chance(10) { self.given / 2 } else { self.given };
