@@ -6,6 +6,7 @@
 //! [`execute`] turns a command into writes through a [`Tx`], the typed layer that keeps objects, indexes, counters
 //! and dictionary together.
 
+mod check;
 pub mod command;
 pub mod definition;
 mod execute;
@@ -21,6 +22,7 @@ mod tx;
 pub mod user_task;
 pub mod value;
 
+pub use check::{Discrepancy, check};
 pub use command::{Actor, Channel, Command, Context, Proof, Refusal};
 pub use execute::{Applied, execute};
 pub use key::{Place, RunRef};

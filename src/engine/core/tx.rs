@@ -17,9 +17,9 @@ use crate::engine::core::record::{
 use crate::engine::core::{Fault, Overlay, State, Table, WriteSet, id};
 
 /// Meta row: the last ordinal given out.
-const LAST_ORDINAL: &[u8] = b"last_ordinal";
+pub(super) const LAST_ORDINAL: &[u8] = b"last_ordinal";
 /// Meta row: the last number of the dictionary given out.
-const LAST_NUMBER: &[u8] = b"last_number";
+pub(super) const LAST_NUMBER: &[u8] = b"last_number";
 /// Meta row: by how many milliseconds an ordinal ever ran ahead of its object's own time.
 pub(super) const ORDINAL_LEAD: &[u8] = b"ordinal_lead_ms";
 /// Ordinals start above every number of the dictionary, tenants among them: scopes of runs and tenants never meet.

@@ -3,3 +3,6 @@
 pub mod tenant;
 pub mod user_task_def;
 pub mod wf_spec;
+
+#[cfg(test)]
+mod tests;

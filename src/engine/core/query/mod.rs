@@ -9,6 +9,9 @@ mod runs;
 mod server;
 mod tasks;
 
+#[cfg(test)]
+mod tests;
+
 pub use definitions::{
     get_latest_user_task_def, get_latest_wf_spec, get_user_task_def, get_wf_spec, search_user_task_def, search_wf_spec,
 };

@@ -59,6 +59,7 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
     if !spec.thread_specs.contains_key(&spec.entrypoint_thread_name) {
         return Err(Refusal::invalid(format!("unknown entrypoint thread: {}", spec.entrypoint_thread_name)));
     }
+    no_retention(spec)?;
     for def in spec.thread_specs.values_mut().flat_map(|thread| &mut thread.variable_defs) {
         normalize(def)?;
     }
@@ -73,6 +74,16 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
     for (name, thread) in &spec.thread_specs {
         let thread = Thread { all: &spec.thread_specs, name, spec: thread };
         self::thread(thread).map_err(|invalid| told(invalid, name))?;
+    }
+    Ok(())
+}
+
+/// Somebody who asks for data to be deleted must not be left believing that it will be.
+fn no_retention(spec: &lh::WfSpec) -> Result<(), Refusal> {
+    let of_run = spec.retention_policy.as_ref().and_then(|policy| policy.wf_gc_policy.as_ref());
+    let mut of_threads = spec.thread_specs.values().filter_map(|thread| thread.retention_policy.as_ref());
+    if of_run.is_some() || of_threads.any(|policy| policy.thread_gc_policy.is_some()) {
+        return Err(Refusal::unimplemented("This engine does not carry out retention policies yet"));
     }
     Ok(())
 }

@@ -1,0 +1,380 @@
+//! Holds a state to what the core promises of it: every index row, counter, id and word is exactly what the objects
+//! say, and nothing is left over. Crash tests run it after every life, and so can a person who doubts the disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use crate::engine::core::id;
+use crate::engine::core::index::{self, KeyRows, Rows};
+use crate::engine::core::key::{self, IdKind, KeyIndex, Kind, ObjKey, Place, RunRef, Word, pair};
+use crate::engine::core::read;
+use crate::engine::core::record::{
+    NodeOutputRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
+    VariableRecord, WfRunRecord, WfSpecRecord, describe,
+};
+use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
+use crate::engine::core::{Fault, Order, Reader, State, Table};
+
+/// Something stored that does not agree with the rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Discrepancy {
+    /// Which row or object.
+    pub place: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.detail)
+    }
+}
+
+/// The most discrepancies that are told; a store with more is beyond reading a list.
+const MOST: usize = 1000;
+
+/// Walks a whole state and tells what does not agree. It keeps counts in memory, never the rows themselves: each row
+/// that an object asks for is looked up, then the rows are counted, so that none can be left over.
+pub fn check(state: &dyn State) -> Result<Vec<Discrepancy>, Fault> {
+    let mut check = Check {
+        state,
+        found: Vec::new(),
+        last_ordinal: number(state, LAST_ORDINAL)?,
+        last_number: number(state, LAST_NUMBER)?,
+        lead: ordinal_lead(state)?,
+        counts: BTreeMap::new(),
+        key_rows: 0,
+        ids: 0,
+        run: None,
+        task: None,
+    };
+    check.dictionary()?;
+    check.objects()?;
+    check.rows()?;
+    Ok(check.found)
+}
+
+fn number(state: &dyn State, name: &[u8]) -> Result<u64, Fault> {
+    let stored = state.get(Table::Meta, name)?.unwrap_or_default();
+    Ok(stored.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+struct Check<'a> {
+    state: &'a dyn State,
+    found: Vec<Discrepancy>,
+    last_ordinal: u64,
+    last_number: u64,
+    lead: u64,
+    /// Rows of `Idx` that the objects ask for, by index, attribute and status.
+    counts: BTreeMap<Vec<u8>, u64>,
+    /// Rows of `KeyIdx` that the objects ask for.
+    key_rows: u64,
+    /// Rows of `Ids` that the objects ask for.
+    ids: u64,
+    /// The WfRun that the walk is in, with its tenant.
+    run: Option<(RunRef, u32)>,
+    /// The UserTaskRun that the walk is in, and how many of its events are still to come.
+    task: Option<(ObjKey, u32)>,
+}
+
+impl Check<'_> {
+    fn tell(&mut self, place: impl Into<String>, detail: impl Into<String>) {
+        if self.found.len() < MOST {
+            self.found.push(Discrepancy { place: place.into(), detail: detail.into() });
+        }
+    }
+
+    /// Visits a whole table; a fault ends it.
+    #[allow(clippy::type_complexity)] // a name for it would not say more
+    fn walk(
+        &mut self,
+        table: Table,
+        visit: &mut dyn FnMut(&mut Self, &[u8], &[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut outcome = Ok(());
+        self.state.scan(table, &[], None, Order::Ascending, &mut |key, value| {
+            outcome = visit(self, key, value);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        outcome
+    }
+
+    /// Every text leads to its number and back, and no number was given out twice.
+    fn dictionary(&mut self) -> Result<(), Fault> {
+        let (mut there, mut back) = (0u64, 0u64);
+        self.walk(Table::Dict, &mut |check, key, value| {
+            there += 1;
+            let place = format!("Dict {}", String::from_utf8_lossy(key.get(5..).unwrap_or_default()));
+            let (Some((head, text)), Ok(number)) = (key.split_first_chunk::<5>(), key::read_u32(value, Table::Dict))
+            else {
+                check.tell(place, "has an unknown form");
+                return Ok(());
+            };
+            let reverse = [&head[..], &number.to_be_bytes()].concat();
+            if check.state.get(Table::DictRev, &reverse)?.as_deref() != Some(text) {
+                check.tell(place, "its number does not lead back to it");
+            } else if u64::from(number) > check.last_number {
+                check.tell(place, "its number could be given out again");
+            } else if head[4] == Word::Tenant as u8
+                && check.state.get(Table::Obj, &read::tenant_key(number).bytes())?.is_none()
+            {
+                check.tell(place, "is a tenant without an object");
+            }
+            Ok(())
+        })?;
+        self.walk(Table::DictRev, &mut |_, _, _| {
+            back += 1;
+            Ok(())
+        })?;
+        if there != back {
+            self.tell("Dict", format!("{there} texts but {back} numbers"));
+        }
+        Ok(())
+    }
+
+    fn objects(&mut self) -> Result<(), Fault> {
+        self.walk(Table::Obj, &mut |check, key, bytes| {
+            let Some(key) = ObjKey::parse(key) else {
+                check.tell(format!("Obj {key:?}"), "has an unknown key");
+                return Ok(());
+            };
+            match check.object(key, bytes) {
+                // A damaged record is one more thing to tell; a disk that refuses ends the walk.
+                Err(Fault::Damaged { object, detail }) => check.tell(object, detail),
+                other => other?,
+            }
+            Ok(())
+        })?;
+        self.end_of_task();
+        Ok(())
+    }
+
+    fn object(&mut self, key: ObjKey, bytes: &[u8]) -> Result<(), Fault> {
+        if !matches!((key.kind, key.n), (Kind::UserTaskRun, 1..)) {
+            self.end_of_task();
+        }
+        let is_of_run = key.kind >= Kind::WfRun;
+        if is_of_run && key.kind != Kind::WfRun && self.run.is_none_or(|(run, _)| run.0 != key.scope) {
+            self.tell(describe(key), "its WfRun is missing");
+            return Ok(());
+        }
+        match key.kind {
+            Kind::Tenant => self.tenant(key, &Record::decode(key, bytes)?),
+            Kind::UserTaskDef => self.user_task_def(key, &Record::decode(key, bytes)?),
+            Kind::WfSpec => self.wf_spec(key, &Record::decode(key, bytes)?),
+            Kind::WfRun => self.wf_run(key, &Record::decode(key, bytes)?),
+            Kind::NodeRun => self.node_run(key, &Record::decode(key, bytes)?),
+            Kind::Variable => self.variable(key, &Record::decode(key, bytes)?),
+            Kind::UserTaskRun if key.n == 0 => self.user_task_run(key, &Record::decode(key, bytes)?),
+            Kind::UserTaskRun => {
+                let _: UserTaskEventRecord = Record::decode(key, bytes)?;
+                self.user_task_event(key)
+            }
+            Kind::NodeOutput => {
+                let _: NodeOutputRecord = Record::decode(key, bytes)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The number of a text, told when it is missing.
+    fn word(&mut self, tenant: u32, word: Word, text: &str) -> Result<Option<u32>, Fault> {
+        let found = Reader { state: self.state, tenant: Some(tenant) }.number(word, text)?;
+        if found.is_none() {
+            self.tell(format!("{word:?} {text}"), "is used but not in the dictionary");
+        }
+        Ok(found)
+    }
+
+    /// Told when an object lies under another key than its message says.
+    fn at(&mut self, key: ObjKey, expected: Option<ObjKey>) {
+        if expected != Some(key) {
+            self.tell(describe(key), "does not lie where its id says");
+        }
+    }
+
+    fn tenant(&mut self, key: ObjKey, record: &TenantRecord) -> Result<(), Fault> {
+        let name = record.message.id.clone().unwrap_or_default().id;
+        let number = self.word(0, Word::Tenant, &name)?;
+        self.at(key, number.map(read::tenant_key));
+        Ok(())
+    }
+
+    fn user_task_def(&mut self, key: ObjKey, record: &UserTaskDefRecord) -> Result<(), Fault> {
+        let tenant = u32::try_from(key.scope).unwrap_or_default();
+        let (def, version) = (&record.message, u32::try_from(record.message.version).unwrap_or(u32::MAX));
+        let name = self.word(tenant, Word::Name, &def.name)?;
+        self.at(key, name.map(|name| read::user_task_def_key(tenant, name, version)));
+        let live = record.facts.deleted.is_none();
+        self.listed(tenant, KeyIndex::UserTaskDefs, &def.name, u64::from(version), live)
+    }
+
+    fn wf_spec(&mut self, key: ObjKey, record: &WfSpecRecord) -> Result<(), Fault> {
+        let tenant = u32::try_from(key.scope).unwrap_or_default();
+        let id = record.message.id.clone().unwrap_or_default();
+        let [major, revision] = [id.major_version, id.revision].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        let name = self.word(tenant, Word::Name, &id.name)?;
+        self.at(key, name.map(|name| read::wf_spec_key(tenant, name, major, revision)));
+        let live = record.facts.deleted.is_none();
+        self.listed(tenant, KeyIndex::WfSpecs, &id.name, pair(major, revision), live)
+    }
+
+    fn listed(&mut self, tenant: u32, index: KeyIndex, name: &str, version: u64, live: bool) -> Result<(), Fault> {
+        let key = key::key_index(index, tenant, format!("{name}/").as_bytes(), version);
+        if live {
+            return self.key_rows([(key, Vec::new())].into());
+        }
+        Ok(())
+    }
+
+    fn wf_run(&mut self, key: ObjKey, record: &WfRunRecord) -> Result<(), Fault> {
+        let (run, tenant) = (RunRef(key.scope), record.facts.tenant);
+        self.run = Some((run, tenant));
+        let reader = Reader { state: self.state, tenant: Some(tenant) };
+        let id = record.message.id.clone().unwrap_or_default();
+        self.ids += 1;
+        if reader.run_ref(&id)? != Some(run) {
+            self.tell(describe(key), format!("the id {} does not lead to it", id::wf_run_text(&id)));
+        }
+        let started = record.message.start_time.as_ref().map(id::milliseconds);
+        self.ordinal(key, key.scope, started.unwrap_or_default());
+        let parent = match id.parent_wf_run_id.as_deref() {
+            Some(parent) => reader.run_ref(parent)?,
+            None => None,
+        };
+        let (rows, key_rows) =
+            index::run_rows(tenant, run, parent, record, &mut |word, text| self.word_or_none(tenant, word, text))?;
+        self.idx_rows(rows)?;
+        self.key_rows(key_rows)
+    }
+
+    fn word_or_none(&mut self, tenant: u32, word: Word, text: &str) -> Result<u32, Fault> {
+        Ok(self.word(tenant, word, text)?.unwrap_or_default())
+    }
+
+    fn node_run(&mut self, key: ObjKey, record: &NodeRunRecord) -> Result<(), Fault> {
+        let id = record.message.id.clone().unwrap_or_default();
+        let place = Place::new(id.thread_run_number, id.position);
+        self.at(key, place.map(|place| read::node_run_key(RunRef(key.scope), place)));
+        Ok(())
+    }
+
+    fn variable(&mut self, key: ObjKey, record: &VariableRecord) -> Result<(), Fault> {
+        let Some((run, tenant)) = self.run else { return Ok(()) };
+        let id = record.message.id.clone().unwrap_or_default();
+        let thread = u32::try_from(id.thread_run_number).unwrap_or(u32::MAX);
+        let name = self.word(tenant, Word::Name, &id.name)?;
+        self.at(key, name.map(|name| read::variable_key(run, thread, name)));
+        Ok(())
+    }
+
+    fn user_task_run(&mut self, key: ObjKey, record: &UserTaskRunRecord) -> Result<(), Fault> {
+        let Some((run, tenant)) = self.run else { return Ok(()) };
+        self.task = Some((key, record.facts.events));
+        let place = Place::from_sub(key.sub);
+        let id = record.message.id.clone().unwrap_or_default();
+        if id.user_task_guid != place.guid() {
+            self.tell(describe(key), "does not lie where its id says");
+        }
+        if !record.message.events.is_empty() {
+            self.tell(describe(key), "holds events that should be rows of their own");
+        }
+        let scheduled = record.message.scheduled_time.as_ref().map(id::milliseconds);
+        self.ordinal(key, record.facts.ordinal, scheduled.unwrap_or_default());
+        let rows =
+            index::task_rows(tenant, run, place, record, &mut |word, text| self.word_or_none(tenant, word, text))?;
+        self.idx_rows(rows)
+    }
+
+    fn user_task_event(&mut self, key: ObjKey) -> Result<(), Fault> {
+        match &mut self.task {
+            Some((task, left)) if (task.scope, task.sub) == (key.scope, key.sub) && *left > 0 => *left -= 1,
+            _ => self.tell(describe(key), "is an event that its UserTaskRun does not count"),
+        }
+        Ok(())
+    }
+
+    fn end_of_task(&mut self) {
+        if let Some((task, left @ 1..)) = self.task.take() {
+            self.tell(describe(task), format!("{left} of its events are missing"));
+        }
+    }
+
+    /// Searches by time rest on these.
+    fn ordinal(&mut self, key: ObjKey, ordinal: u64, time: i64) {
+        let time = u64::try_from(time).unwrap_or_default();
+        if ordinal > self.last_ordinal {
+            self.tell(describe(key), "its ordinal could be given out again");
+        }
+        match (ordinal >> ORDINAL_SHIFT).checked_sub(time) {
+            None => self.tell(describe(key), "its ordinal is behind its time"),
+            Some(lead) if lead > self.lead => self.tell(describe(key), "its ordinal is further ahead than is known"),
+            Some(_) => {}
+        }
+    }
+
+    fn idx_rows(&mut self, rows: Rows) -> Result<(), Fault> {
+        for ((index, attribute, status, ordinal), value) in rows {
+            *self.counts.entry(key::count(index, attribute, status).to_vec()).or_default() += 1;
+            let stored = self.state.get(Table::Idx, &key::idx(index, attribute, status, ordinal))?;
+            self.row(stored, &value, || format!("{index:?} {attribute}/{status}/{ordinal}"));
+        }
+        Ok(())
+    }
+
+    fn key_rows(&mut self, rows: KeyRows) -> Result<(), Fault> {
+        for (key, value) in rows {
+            self.key_rows += 1;
+            let stored = self.state.get(Table::KeyIdx, &key)?;
+            self.row(stored, &value, || format!("KeyIdx {}", String::from_utf8_lossy(&key)));
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, stored: Option<Vec<u8>>, expected: &[u8], place: impl FnOnce() -> String) {
+        match stored {
+            None => self.tell(place(), "is missing"),
+            Some(stored) if stored != expected => self.tell(place(), "says something else than its object"),
+            Some(_) => {}
+        }
+    }
+
+    /// Nothing is there but what the objects asked for, and the counters say how much.
+    fn rows(&mut self) -> Result<(), Fault> {
+        let mut rows: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+        self.walk(Table::Idx, &mut |_, key, _| {
+            *rows.entry(key.get(..6).unwrap_or_default().to_vec()).or_default() += 1;
+            Ok(())
+        })?;
+        let mut counters: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+        self.walk(Table::Count, &mut |_, key, value| {
+            counters.insert(key.to_vec(), key::read_u64(value, Table::Count)?);
+            Ok(())
+        })?;
+        let expected = std::mem::take(&mut self.counts);
+        for (what, actual) in [("Idx rows", &rows), ("Count", &counters)] {
+            for key in expected.keys().chain(actual.keys()).collect::<BTreeSet<_>>() {
+                let (wanted, there) = (expected.get(key).copied(), actual.get(key).copied());
+                if wanted != there {
+                    let [wanted, there] = [wanted, there].map(Option::unwrap_or_default);
+                    self.tell(format!("{what} {key:?}"), format!("{there} where the objects ask for {wanted}"));
+                }
+            }
+        }
+        let (mut key_rows, mut ids) = (0, 0);
+        self.walk(Table::KeyIdx, &mut |_, _, _| {
+            key_rows += 1;
+            Ok(())
+        })?;
+        self.walk(Table::Ids, &mut |_, key, _| {
+            ids += u64::from(key.get(4) == Some(&(IdKind::WfRun as u8)));
+            Ok(())
+        })?;
+        for (what, there, wanted) in [("KeyIdx", key_rows, self.key_rows), ("Ids", ids, self.ids)] {
+            if there != wanted {
+                self.tell(what, format!("{there} rows where the objects ask for {wanted}"));
+            }
+        }
+        Ok(())
+    }
+}
