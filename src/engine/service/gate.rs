@@ -20,6 +20,9 @@ use crate::engine::writer::Engine;
 /// The header that names the tenant.
 const TENANT: &str = "tenantid";
 
+/// What the generated code says of an RPC without a function, and of a path without an RPC.
+const STUBS: [&str; 2] = ["Not yet implemented", ""];
+
 /// Who calls, as the gate found out; stands in the extensions of every request that passed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -118,7 +121,7 @@ fn tenant(headers: &HeaderMap) -> Option<String> {
 /// is.
 fn in_words(answer: Response<Body>, path: &str) -> Response<Body> {
     match Status::from_header_map(answer.headers()) {
-        Some(status) if status.code() == Code::Unimplemented => {
+        Some(status) if status.code() == Code::Unimplemented && STUBS.contains(&status.message()) => {
             let said = match path.strip_prefix("/littlehorse.LittleHorse/") {
                 Some(rpc) => format!("ostler's engine does not have {rpc}; a LittleHorse server may"),
                 None => format!("ostler's engine does not serve {path} on this address"),
@@ -181,9 +184,11 @@ mod tests {
             (Code::Unimplemented, "ostler's engine does not have PutTaskDef; a LittleHorse server may",)
         );
         assert_eq!(
-            said(stub(), "/ostler.v1.Ostler/GetHost").1,
+            said(Status::unimplemented(""), "/ostler.v1.Ostler/GetHost").1,
             "ostler's engine does not serve /ostler.v1.Ostler/GetHost on this address"
         );
+        let node = "node sleep";
+        assert_eq!(said(Status::unimplemented(node), "/littlehorse.LittleHorse/PutWfSpec").1, node);
     }
 
     #[test]
