@@ -97,6 +97,8 @@ pub enum Act {
     Release {
         /// The group.
         group: Untrusted,
+        /// Release what somebody else owns. Without this only one's own claim is given back.
+        take_over: bool,
     },
     /// Give it to a user, a group or both. What is left out is cleared.
     Assign {
