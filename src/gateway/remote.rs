@@ -1,12 +1,12 @@
 //! The connector of a LittleHorse server in plain text.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use http::Uri;
 use tonic::transport::Endpoint;
 
 use super::connector::{ConnectError, Connecting, Connector};
+use super::fault::innermost;
 use crate::domain::Place;
 
 /// How long one attempt to connect may take.
@@ -56,7 +56,7 @@ impl Connector for RemoteConnector {
             // The limit of the endpoint covers the TCP connection only; this one covers the HTTP/2 handshake too.
             match tokio::time::timeout(CONNECT_LIMIT, self.endpoint.connect()).await {
                 Ok(Ok(channel)) => Ok(channel),
-                Ok(Err(error)) => Err(self.unreachable(&reason(&error))),
+                Ok(Err(error)) => Err(self.unreachable(&innermost(&error))),
                 Err(_) => Err(self.unreachable(&format!("no answer in {} s", CONNECT_LIMIT.as_secs()))),
             }
         })
@@ -110,21 +110,6 @@ fn normalize(address: &str) -> Result<String, ConnectError> {
         None => RemoteConnector::DEFAULT_PORT,
     };
     Ok(format!("http://{}:{port}", authority.host()))
-}
-
-/// The innermost cause says what happened ("connection refused"); the outer ones only "transport error".
-fn reason(error: &tonic::transport::Error) -> String {
-    let mut source = error.source();
-    let mut text = error.to_string();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    // The system appends its number to the words; a person has no use for it.
-    match text.find(" (os error") {
-        Some(end) => text.get(..end).unwrap_or(&text).to_lowercase(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

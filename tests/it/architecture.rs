@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     world(
         "gateway",
         &["api", "domain"],
-        &["http", "hyper_util", "jiff", "prost", "prost_types", "tokio", "tokio_stream", "tonic", "tower", "tracing"],
+        &["http", "jiff", "prost", "prost_types", "tokio", "tokio_stream", "tonic", "tower", "tracing", "uuid"],
     ),
     world(
         "local",

@@ -15,7 +15,7 @@ pub(super) use id::{run_id, run_id_proto, task_id, task_id_proto, time};
 pub(super) use next::{on_cancel, steps_after};
 pub(super) use run::{brief, failure, node_words, run_step, spec_version};
 pub(super) use task::{detail_row, event, row_of_page, status, status_number};
-pub(super) use value::{NotEncodable, to_proto, values, values_to_proto};
+pub(super) use value::{NotEncodable, values, values_to_proto};
 
 #[cfg(test)]
 mod tests;
