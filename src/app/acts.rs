@@ -136,7 +136,7 @@ impl Model {
                 self.act(task, Verb::Claim, Act::Claim { group, take_over: false }, effects);
             }
             Verb::Release if taken => self.ask(task, TakeWhat::Release),
-            Verb::Release => self.release(task, effects),
+            Verb::Release => self.release(task, false, effects),
             Verb::Assign => self.prompt(task, PromptKind::Assign { group: TextEdit::new("", false), on_group: false }),
             Verb::Comment => self.prompt(task, PromptKind::Comment),
             Verb::Cancel => self.prompt(task, PromptKind::Cancel),
@@ -180,14 +180,14 @@ impl Model {
                 let group = task.group.clone();
                 self.act(task, Verb::Claim, Act::Claim { group, take_over: true }, effects);
             }
-            TakeWhat::Release => self.release(task, effects),
+            TakeWhat::Release => self.release(task, true, effects),
             TakeWhat::Save => self.send_save(task, true, effects),
         }
     }
 
-    fn release(&mut self, task: TaskRow, effects: &mut Vec<Effect>) {
+    fn release(&mut self, task: TaskRow, take_over: bool, effects: &mut Vec<Effect>) {
         if let Some(group) = task.group.clone() {
-            self.act(task, Verb::Release, Act::Release { group }, effects);
+            self.act(task, Verb::Release, Act::Release { group, take_over }, effects);
         }
     }
 

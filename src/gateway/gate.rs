@@ -11,7 +11,7 @@ use tonic::Code;
 use tonic::metadata::MetadataValue;
 
 use super::connector::Connector;
-use super::examples::{self, Audience};
+use super::examples;
 use super::fault::{self, Fault};
 use super::link::{Clients, DEADLINE, Link};
 use crate::api::littlehorse as lh;
@@ -32,7 +32,6 @@ pub struct Gateway {
 pub(super) struct Shared {
     pub(super) link: Link,
     pub(super) me: Identity,
-    tenant: String,
     pub(super) fetches: Arc<Semaphore>,
     /// What never changes under its id.
     pub(super) defs: Cache<(String, i32), lh::UserTaskDef>,
@@ -62,7 +61,6 @@ impl Gateway {
             shared: Arc::new(Shared {
                 link: Link::new(connector, header, deadline),
                 me,
-                tenant: tenant.to_owned(),
                 fetches: Arc::new(Semaphore::new(FETCHES)),
                 defs: Cache::default(),
                 specs: Cache::default(),
@@ -79,8 +77,7 @@ impl Gateway {
     /// Loads the example workflows and starts some runs of them for this person. Loading them again changes nothing.
     pub async fn load_examples(&self) -> Result<(), Trouble> {
         let clients = self.shared.link.clients().await.map_err(|error| fault::unreachable(&error))?;
-        let audience = Audience { user: self.shared.me.user.clone(), groups: self.shared.me.groups.clone() };
-        let loaded = examples::load(clients.channel, &self.shared.tenant, &audience).await;
+        let loaded = examples::load(clients.lh, &self.shared.me).await;
         loaded.map(|_| ()).map_err(|status| fault::of(status).into_trouble())
     }
 

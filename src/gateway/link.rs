@@ -45,8 +45,6 @@ impl Interceptor for Headers {
 pub(super) struct Clients {
     pub(super) lh: LittleHorseClient<TenantChannel>,
     pub(super) ostler: OstlerClient<TenantChannel>,
-    /// What both go over.
-    pub(super) channel: Channel,
     /// Which connection they are of.
     pub(super) number: u64,
 }
@@ -130,11 +128,10 @@ impl Link {
     }
 
     fn over(&self, channel: Channel, number: u64) -> Clients {
-        let named = InterceptedService::new(channel.clone(), self.headers.clone());
+        let named = InterceptedService::new(channel, self.headers.clone());
         Clients {
             lh: LittleHorseClient::new(named.clone()).max_decoding_message_size(ANSWER_LIMIT),
             ostler: OstlerClient::new(named).max_decoding_message_size(ANSWER_LIMIT),
-            channel,
             number,
         }
     }
