@@ -8,4 +8,5 @@
 
 mod architecture;
 mod hosting;
+mod pty;
 mod store;

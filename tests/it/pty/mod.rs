@@ -1,0 +1,5 @@
+//! The real program in a real terminal.
+
+mod session;
+
+mod terminal;
