@@ -7,6 +7,7 @@ mod editor;
 mod event_loop;
 mod executor;
 mod files;
+mod gateway;
 mod look;
 mod pace;
 mod server;
