@@ -18,6 +18,9 @@ pub mod read;
 pub mod record;
 pub mod run;
 pub mod state;
+#[cfg(test)]
+#[allow(missing_docs)]
+mod testing;
 mod tx;
 pub mod user_task;
 pub mod value;

@@ -1,9 +1,21 @@
 //! WfRuns: starting them and moving their threads from node to node.
+//!
+//! [`Run`] is one WfRun in the hands of one command. A command changes something (starts it, completes a user task),
+//! then lets it [`advance`](Run::advance) until every thread waits or has ended. Each kind of node is a file in
+//! [`node`], with what it does on arrival and how it knows that it is done.
 
-use crate::api::littlehorse as lh;
-use crate::engine::core::{Refusal, Tx};
+mod advance;
+mod edge;
+mod failure;
+mod inputs;
+mod node;
+mod outputs;
+mod scope;
+mod start;
+#[cfg(test)]
+mod tests;
+mod thread;
 
-/// RunWf: creates a WfRun and advances it until every thread waits or has ended.
-pub fn run_wf(_tx: &mut Tx<'_>, _request: lh::RunWfRequest) -> Result<lh::WfRun, Refusal> {
-    Err(Refusal::unimplemented("RunWf is not built yet"))
-}
+pub use advance::Run;
+pub use failure::{Trouble, is_error};
+pub use start::run_wf;

@@ -1,42 +1,56 @@
-//! The commands on UserTaskRuns.
+//! The commands on UserTaskRuns: one file an RPC, and what they share in [`life`].
+
+mod assign;
+mod cancel;
+mod comment;
+mod complete;
+pub mod life;
+mod results;
+mod save;
+#[cfg(test)]
+mod tests;
+
+pub use assign::assign;
+pub use cancel::cancel;
+pub use comment::{delete as delete_comment, edit as edit_comment, put as put_comment};
+pub use complete::complete;
+pub use results::output;
+pub use save::save;
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::{Refusal, Tx};
+use crate::engine::core::key::damaged;
+use crate::engine::core::record::UserTaskRunRecord;
+use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx};
 
-/// AssignUserTaskRun.
-pub fn assign(_tx: &mut Tx<'_>, _request: lh::AssignUserTaskRunRequest) -> Result<(), Refusal> {
-    Err(Refusal::unimplemented("AssignUserTaskRun is not built yet"))
+/// A stored UserTaskRun and where it lives; NOT_FOUND with this text where there is none.
+fn find(
+    tx: &Tx<'_>,
+    id: &lh::UserTaskRunId,
+    missing: impl Into<String>,
+) -> Result<(RunRef, Place, UserTaskRunRecord), Refusal> {
+    tx.read().user_task_run_by_id(id)?.ok_or_else(|| Refusal::not_found(missing))
 }
 
-/// SaveUserTaskRunProgress.
-pub fn save(_tx: &mut Tx<'_>, _request: lh::SaveUserTaskRunProgressRequest) -> Result<lh::UserTaskRun, Refusal> {
-    Err(Refusal::unimplemented("SaveUserTaskRunProgress is not built yet"))
+/// The definition that a UserTaskRun was made with, also when it is deleted by now.
+pub fn definition(tx: &Tx<'_>, record: &UserTaskRunRecord) -> Result<lh::UserTaskDef, Fault> {
+    let id = record.message.user_task_def_id.clone().unwrap_or_default();
+    let stored = tx.read().user_task_def(&id)?;
+    Ok(stored.ok_or_else(|| damaged(format!("UserTaskDef {} version {}", id.name, id.version), "missing"))?.message)
 }
 
-/// CompleteUserTaskRun.
-pub fn complete(_tx: &mut Tx<'_>, _request: lh::CompleteUserTaskRunRequest) -> Result<(), Refusal> {
-    Err(Refusal::unimplemented("CompleteUserTaskRun is not built yet"))
+/// The UserTaskRun as Get answers it after this command.
+fn whole(tx: &Tx<'_>, run: RunRef, place: Place) -> Result<lh::UserTaskRun, Refusal> {
+    let whole = tx.read().whole_user_task_run(run, place)?;
+    Ok(whole.ok_or_else(|| damaged(format!("UserTaskRun {} of WfRun {}", place.guid(), run.0), "missing"))?)
 }
 
-/// CancelUserTaskRun.
-pub fn cancel(_tx: &mut Tx<'_>, _request: lh::CancelUserTaskRunRequest) -> Result<(), Refusal> {
-    Err(Refusal::unimplemented("CancelUserTaskRun is not built yet"))
+/// The refusal of what only an open UserTaskRun takes.
+fn finished(record: &UserTaskRunRecord) -> Refusal {
+    let status = record.message.status().as_str_name();
+    Refusal::precondition(format!("UserTaskRun is in status {status}"))
 }
 
-/// PutUserTaskRunComment.
-pub fn put_comment(_tx: &mut Tx<'_>, _request: lh::PutUserTaskRunCommentRequest) -> Result<lh::UserTaskRun, Refusal> {
-    Err(Refusal::unimplemented("PutUserTaskRunComment is not built yet"))
-}
-
-/// EditUserTaskRunComment.
-pub fn edit_comment(_tx: &mut Tx<'_>, _request: lh::EditUserTaskRunCommentRequest) -> Result<lh::UserTaskRun, Refusal> {
-    Err(Refusal::unimplemented("EditUserTaskRunComment is not built yet"))
-}
-
-/// DeleteUserTaskRunComment.
-pub fn delete_comment(
-    _tx: &mut Tx<'_>,
-    _request: lh::DeleteUserTaskRunCommentRequest,
-) -> Result<lh::UserTaskRun, Refusal> {
-    Err(Refusal::unimplemented("DeleteUserTaskRunComment is not built yet"))
+/// Nothing, or nothing but blanks.
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }

@@ -1,0 +1,171 @@
+//! The advance procedure: what every command that touches a WfRun ends with.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::key::damaged;
+use crate::engine::core::record::{NodeRunRecord, WfRunRecord};
+use crate::engine::core::run::failure::{Stage, Trouble, failure};
+use crate::engine::core::run::node::{self, Progress, Visit};
+use crate::engine::core::{Fault, Place, RunRef, Tx, id};
+use lh::LhStatus;
+
+/// How often the threads of a WfRun are gone through in one command before it counts as an endless loop.
+const MAX_ITERATIONS: u32 = 512;
+
+/// One WfRun in the hands of one command.
+pub struct Run<'t, 's> {
+    /// The command's work.
+    pub tx: &'t mut Tx<'s>,
+    /// Which WfRun.
+    pub run: RunRef,
+    /// The WfRun itself; stored by [`Run::finish`].
+    pub record: WfRunRecord,
+    specs: BTreeMap<String, Rc<lh::WfSpec>>,
+    iterations: u32,
+}
+
+impl<'t, 's> Run<'t, 's> {
+    /// Takes a WfRun in hand.
+    pub fn new(tx: &'t mut Tx<'s>, run: RunRef, record: WfRunRecord) -> Self {
+        Self { tx, run, record, specs: BTreeMap::new(), iterations: 0 }
+    }
+
+    /// Takes a stored WfRun in hand.
+    pub fn load(tx: &'t mut Tx<'s>, run: RunRef) -> Result<Self, Fault> {
+        let record = tx.read().wf_run(run)?.ok_or_else(|| damaged(format!("WfRun {}", run.0), "missing"))?;
+        Ok(Self::new(tx, run, record))
+    }
+
+    /// Stores the WfRun and gives it as Get answers it.
+    pub fn finish(self) -> Result<lh::WfRun, Fault> {
+        self.tx.put_wf_run(self.run, &self.record)?;
+        Ok(self.record.message)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> lh::WfRunId {
+        self.record.message.id.clone().unwrap_or_default()
+    }
+
+    /// A version of a WfSpec that one of its threads runs.
+    pub fn spec(&mut self, spec: &lh::WfSpecId) -> Result<Rc<lh::WfSpec>, Fault> {
+        let text = id::wf_spec_text(spec);
+        if let Some(known) = self.specs.get(&text) {
+            return Ok(Rc::clone(known));
+        }
+        let stored = self.tx.read().wf_spec(spec)?.ok_or_else(|| damaged(format!("WfSpec {text}"), "missing"))?;
+        let stored = Rc::new(stored.message);
+        self.specs.insert(text, Rc::clone(&stored));
+        Ok(stored)
+    }
+
+    /// The WfSpec version of a thread.
+    pub fn spec_of_thread(&mut self, number: i32) -> Result<Rc<lh::WfSpec>, Fault> {
+        let spec = self.thread(number)?.wf_spec_id.clone().unwrap_or_default();
+        self.spec(&spec)
+    }
+
+    /// A stored NodeRun.
+    pub fn node_run(&self, place: Place) -> Result<NodeRunRecord, Fault> {
+        let stored = self.tx.read().node_run(self.run, place)?;
+        stored.ok_or_else(|| damaged(format!("NodeRun {} of WfRun {}", place.guid(), self.run.0), "missing"))
+    }
+
+    /// Where the newest NodeRun of a thread is.
+    pub fn current_place(&self, number: i32) -> Result<Place, Fault> {
+        let thread = self.thread(number)?;
+        Place::new(number, thread.current_node_position)
+            .ok_or_else(|| damaged(format!("ThreadRun {number} of WfRun {}", self.run.0), "a negative position"))
+    }
+
+    /// Moves every thread as far as it goes now.
+    pub fn advance(&mut self) -> Result<(), Fault> {
+        loop {
+            self.iterations += 1;
+            if self.iterations > MAX_ITERATIONS {
+                return self.give_up();
+            }
+            let mut changed = self.start_failure_handlers()?;
+            // By index: a thread may start others, which are gone through as well.
+            let mut next = 0;
+            while let Some(number) = self.record.message.thread_runs.get(next).map(|thread| thread.number) {
+                changed |= self.advance_thread(number)?;
+                next += 1;
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends a WfRun that would go on for ever. No end time, as LittleHorse leaves it.
+    fn give_up(&mut self) -> Result<(), Fault> {
+        const MESSAGE: &str = "Your WfSpec had a tight loop and exceeded the maximum iterations in one command.";
+        let place = self.current_place(0)?;
+        let mut node_run = self.node_run(place)?;
+        node_run.message.status = LhStatus::Error.into();
+        node_run.message.failures.push(failure("INTERNAL_ERROR", MESSAGE));
+        self.tx.put_node_run(self.run, place, &node_run);
+        let thread = self.thread_mut(0)?;
+        thread.status = LhStatus::Error.into();
+        thread.error_message = Some(MESSAGE.to_owned());
+        self.record.message.status = LhStatus::Error.into();
+        Ok(())
+    }
+
+    /// Moves one thread by one step; tells whether anything changed.
+    fn advance_thread(&mut self, number: i32) -> Result<bool, Fault> {
+        match self.thread(number)?.status() {
+            LhStatus::Running => {}
+            LhStatus::Halted => return self.resolve_halt(number),
+            _ => return Ok(false),
+        }
+        let place = self.current_place(number)?;
+        let mut node_run = self.node_run(place)?;
+        let spec = self.spec_of_thread(number)?;
+        let visit = Visit::new(&spec, place, &node_run.message)?;
+        if !node_run.message.failures.is_empty() {
+            // Its handler is done: on to the next node, without the mutations of this one. What fails now finds no
+            // handler any more.
+            return match self.choose_edge(&visit, false) {
+                Ok(sink) => self.activate(&spec, &visit, &sink).map(|()| true),
+                Err(Trouble::Failure(failure)) => {
+                    self.fail_node(&visit, node_run, failure, Stage::Unhandled).map(|()| true)
+                }
+                Err(Trouble::Fault(fault)) => Err(fault),
+            };
+        }
+        let output = match node::check(self, &visit, &node_run.message) {
+            Ok(Progress::Waiting) => return Ok(false),
+            Ok(Progress::Done(output)) => output,
+            Err(Trouble::Failure(failure)) => {
+                return self.fail_node(&visit, node_run, failure, Stage::Processing).map(|()| true);
+            }
+            Err(Trouble::Fault(fault)) => return Err(fault),
+        };
+        node_run.message.status = LhStatus::Completed.into();
+        node_run.message.end_time = Some(self.tx.now());
+        self.tx.put_node_run(self.run, place, &node_run);
+        if let Some(output) = output {
+            self.remember_output(&visit, output)?;
+        }
+        if visit.is_exit() {
+            return self.complete_thread(number).map(|()| true);
+        }
+        match self.choose_edge(&visit, true) {
+            Ok(sink) => self.activate(&spec, &visit, &sink)?,
+            Err(Trouble::Failure(failure)) => self.fail_node(&visit, node_run, failure, Stage::Leaving)?,
+            Err(Trouble::Fault(fault)) => return Err(fault),
+        }
+        Ok(true)
+    }
+
+    /// Lets a thread arrive at the next node.
+    fn activate(&mut self, spec: &lh::WfSpec, from: &Visit<'_>, sink: &str) -> Result<(), Fault> {
+        let position = from.place.position.checked_add(1).filter(|position| i32::try_from(*position).is_ok());
+        let position = position.ok_or_else(|| Fault::Storage("there are no more node positions".to_owned()))?;
+        self.arrive(spec, Place { position, ..from.place }, sink)
+    }
+}

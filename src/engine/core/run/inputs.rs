@@ -1,0 +1,67 @@
+//! The inputs of a thread: the checks before it starts, and the variables it starts with.
+
+use std::collections::BTreeMap;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::value::{Value, admit, type_name};
+use lh::WfRunVariableAccessLevel;
+
+/// The variable that a handler declares to see what it handles.
+pub const INPUT: &str = "INPUT";
+
+/// Checks what is given to a thread against what it declares. The error is the whole text.
+pub fn check(
+    thread_name: &str,
+    thread: &lh::ThreadSpec,
+    given: BTreeMap<String, lh::VariableValue>,
+) -> Result<BTreeMap<String, Option<Value>>, String> {
+    let invalid = |what: String| format!("ThreadSpec {thread_name} invalid: {what}");
+    let mut given: BTreeMap<String, Option<Value>> = given.into_iter().map(|(name, v)| (name, v.value)).collect();
+    let mut accepted = BTreeMap::new();
+    for definition in &thread.variable_defs {
+        let variable = definition.var_def.clone().unwrap_or_default();
+        let name = variable.name;
+        let declared = variable.type_def.unwrap_or_default();
+        match given.remove(&name) {
+            Some(_) if definition.access_level() == WfRunVariableAccessLevel::InheritedVar => {
+                return Err(invalid(format!("Variable {name} is an inherited var but it was provided as input")));
+            }
+            Some(value) => {
+                let value = admit(&declared, value);
+                accepted
+                    .insert(name.clone(), value.map_err(|wrong| invalid(format!("Variable {name} invalid: {wrong}")))?);
+            }
+            None if definition.required => {
+                let kind = type_name(&declared);
+                return Err(invalid(format!("Must provide required input variable {name} of type {kind}")));
+            }
+            None => {}
+        }
+    }
+    if let Some(unknown) = given.keys().next() {
+        let names = thread.variable_defs.iter().filter_map(|definition| definition.var_def.as_ref());
+        let names: Vec<&str> = names.map(|variable| variable.name.as_str()).collect();
+        return Err(invalid(format!(
+            "Var {unknown} provided but not needed for thread {thread_name} Current variables[{}]",
+            names.join(", ")
+        )));
+    }
+    Ok(accepted)
+}
+
+/// The variables of a new thread: what is given, else the declared default, else null. Null given counts as not given.
+/// Inherited ones live elsewhere.
+pub fn initial(
+    thread: &lh::ThreadSpec,
+    mut given: BTreeMap<String, Option<Value>>,
+) -> Vec<(String, Option<Value>, bool)> {
+    let own = thread.variable_defs.iter().filter(|d| d.access_level() != WfRunVariableAccessLevel::InheritedVar);
+    own.filter_map(|definition| definition.var_def.as_ref())
+        .map(|variable| {
+            let default = || variable.default_value.as_ref().and_then(|value| value.value.clone());
+            let value = given.remove(&variable.name).flatten().or_else(default);
+            let masked = variable.type_def.as_ref().is_some_and(|declared| declared.masked);
+            (variable.name.clone(), value, masked)
+        })
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! EXIT: where a thread ends, with a failure of the workflow's own or with an output.
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::run::node::{Progress, Visit};
+use crate::engine::core::run::{Run, Trouble};
+use crate::engine::core::value::{EvalError, evaluate, message};
+use lh::LhStatus;
+use lh::exit_node::Result as Outcome;
+
+/// Marks the NodeRun.
+pub fn arrive(node_run: &mut lh::NodeRun) {
+    node_run.node_type = Some(lh::node_run::NodeType::Exit(lh::ExitRun {}));
+}
+
+/// Throws, or waits for the threads started here, or ends the thread.
+pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node: &lh::ExitNode) -> Result<Progress, Trouble> {
+    let number = visit.thread();
+    if let Some(Outcome::FailureDef(definition)) = &node.result {
+        return Err(thrown(run, number, definition));
+    }
+    let thread = run.thread(number)?;
+    let mut failed = Vec::new();
+    for child in &thread.child_thread_ids {
+        match run.thread(*child)?.status() {
+            LhStatus::Completed | LhStatus::Halted => {}
+            LhStatus::Error | LhStatus::Exception if thread.handled_failed_children.contains(child) => {}
+            LhStatus::Error | LhStatus::Exception => failed.push(child.to_string()),
+            LhStatus::Starting | LhStatus::Running | LhStatus::Halting => return Ok(Progress::Waiting),
+        }
+    }
+    if !failed.is_empty() {
+        let message = format!("Child thread (or threads) failed: {}", failed.join(" "));
+        return Err(Trouble::new("CHILD_FAILURE", &message));
+    }
+    if let Some(Outcome::ReturnContent(content)) = &node.result {
+        let output = evaluate(content, &run.scope(number))
+            .map_err(|error| Trouble::of("VAR_ERROR", "Failed calculating threadRun output: ", error))?;
+        run.thread_mut(number)?.output = Some(message(output));
+    }
+    Ok(Progress::Done(None))
+}
+
+fn thrown(run: &Run<'_, '_>, number: i32, definition: &lh::FailureDef) -> Trouble {
+    let mut failure = lh::Failure {
+        failure_name: definition.failure_name.clone(),
+        message: definition.message.clone(),
+        ..Default::default()
+    };
+    match definition.content.as_ref().map(|content| evaluate(content, &run.scope(number))) {
+        None => {}
+        Some(Ok(content)) => failure.content = Some(message(content)),
+        Some(Err(EvalError::Wrong(wrong))) => {
+            failure.message.push_str(&format!("\n\nWARNING: Unable to assign output content: {wrong}"));
+        }
+        Some(Err(EvalError::Fault(fault))) => return Trouble::Fault(fault),
+    }
+    Trouble::Failure(failure)
+}

@@ -1,0 +1,213 @@
+//! ThreadRuns: starting, completing, failing, resuming.
+
+use std::collections::BTreeMap;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::key::damaged;
+use crate::engine::core::record::{NodeRunRecord, VariableRecord};
+use crate::engine::core::run::failure::{Stage, Trouble, failure};
+use crate::engine::core::run::node::{self, Visit};
+use crate::engine::core::run::{Run, inputs};
+use crate::engine::core::value::{Value, message};
+use crate::engine::core::{Fault, Place};
+use lh::thread_halt_reason::Reason;
+use lh::{LhStatus, ThreadType};
+
+impl Run<'_, '_> {
+    /// A thread by number.
+    pub fn thread(&self, number: i32) -> Result<&lh::ThreadRun, Fault> {
+        let mut threads = self.record.message.thread_runs.iter();
+        threads.find(|thread| thread.number == number).ok_or_else(|| self.no_thread(number))
+    }
+
+    /// A thread by number, to change it.
+    pub fn thread_mut(&mut self, number: i32) -> Result<&mut lh::ThreadRun, Fault> {
+        let missing = self.no_thread(number);
+        let mut threads = self.record.message.thread_runs.iter_mut();
+        threads.find(|thread| thread.number == number).ok_or(missing)
+    }
+
+    fn no_thread(&self, number: i32) -> Fault {
+        damaged(format!("ThreadRun {number} of WfRun {}", self.run.0), "missing")
+    }
+
+    /// Starts a thread: its variables, then its ENTRYPOINT. `thread` says what kind it is and whose.
+    pub fn start_thread(
+        &mut self,
+        spec: &lh::WfSpec,
+        thread: lh::ThreadRun,
+        given: BTreeMap<String, Option<Value>>,
+    ) -> Result<(), Fault> {
+        let number = thread.number;
+        let no_thread = || damaged(format!("WfSpec thread {}", thread.thread_spec_name), "missing");
+        let thread_spec = spec.thread_specs.get(&thread.thread_spec_name).ok_or_else(no_thread)?;
+        let entrypoint = thread_spec.nodes.iter().find(|(_, node)| node::is_entrypoint(node)).map(|(name, _)| name);
+        let entrypoint = entrypoint.ok_or_else(no_thread)?;
+        for (name, value, masked) in inputs::initial(thread_spec, given) {
+            let id = lh::VariableId { wf_run_id: Some(self.id()), thread_run_number: number, name };
+            let variable = lh::Variable {
+                id: Some(id),
+                value: Some(message(value)),
+                created_at: Some(self.tx.now()),
+                wf_spec_id: thread.wf_spec_id.clone(),
+                masked,
+            };
+            self.tx.put_variable(self.run, &VariableRecord { message: variable, ..Default::default() })?;
+        }
+        let place = Place::new(number, 0).ok_or_else(|| self.no_thread(number))?;
+        self.record.message.thread_runs.push(lh::ThreadRun {
+            status: LhStatus::Running.into(),
+            start_time: Some(self.tx.now()),
+            ..thread
+        });
+        self.arrive(spec, place, entrypoint)
+    }
+
+    /// Creates the NodeRun at `place` and lets it arrive.
+    pub fn arrive(&mut self, spec: &lh::WfSpec, place: Place, node_name: &str) -> Result<(), Fault> {
+        let (number, position) = (place.thread.cast_signed(), place.position.cast_signed());
+        let wf_run_id = self.id();
+        let now = self.tx.now();
+        let thread = self.thread_mut(number)?;
+        thread.current_node_position = position;
+        let mut node_run = NodeRunRecord {
+            message: lh::NodeRun {
+                id: Some(lh::NodeRunId { wf_run_id: Some(wf_run_id), thread_run_number: number, position }),
+                wf_spec_id: thread.wf_spec_id.clone(),
+                status: LhStatus::Running.into(),
+                arrival_time: Some(now),
+                thread_spec_name: thread.thread_spec_name.clone(),
+                node_name: node_name.to_owned(),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let visit = Visit::new(spec, place, &node_run.message)?;
+        match node::arrive(self, &visit, &mut node_run.message) {
+            Ok(()) => {
+                self.tx.put_node_run(self.run, place, &node_run);
+                Ok(())
+            }
+            Err(Trouble::Failure(failure)) => self.fail_node(&visit, node_run, failure, Stage::Arriving),
+            Err(Trouble::Fault(fault)) => Err(fault),
+        }
+    }
+
+    /// Ends a thread whose EXIT is done.
+    pub fn complete_thread(&mut self, number: i32) -> Result<(), Fault> {
+        let now = self.tx.now();
+        let thread = self.thread_mut(number)?;
+        thread.status = LhStatus::Completed.into();
+        thread.end_time = Some(now);
+        self.tell_run(number, LhStatus::Completed);
+        Ok(())
+    }
+
+    /// Ends a thread that failed, and with it whoever cannot go on without it. Its end time stays unset, as LittleHorse
+    /// leaves it.
+    pub fn fail_thread(&mut self, number: i32, status: LhStatus, message: &str) -> Result<(), Fault> {
+        let mut failed = Some(number);
+        while let Some(number) = failed {
+            let thread = self.thread_mut(number)?;
+            thread.status = status.into();
+            thread.error_message = Some(message.to_owned());
+            // The thread whose failure was being handled fails with the failure of its handler.
+            failed = thread.failure_being_handled.as_ref().map(|handled| handled.thread_run_number);
+            self.tell_run(number, status);
+        }
+        Ok(())
+    }
+
+    /// The WfRun ends as its first thread ends.
+    fn tell_run(&mut self, number: i32, status: LhStatus) {
+        if number == 0 {
+            self.record.message.status = status.into();
+            self.record.message.end_time = Some(self.tx.now());
+        }
+    }
+
+    /// Starts the handlers of failures whose threads are halted; tells whether there were any.
+    pub fn start_failure_handlers(&mut self) -> Result<bool, Fault> {
+        let pending = std::mem::take(&mut self.record.message.pending_failures);
+        let changed = !pending.is_empty();
+        for handler in pending {
+            self.start_failure_handler(handler.failed_thread_run, handler.handler_spec_name)?;
+        }
+        Ok(changed)
+    }
+
+    fn start_failure_handler(&mut self, failed: i32, handler_spec: String) -> Result<(), Fault> {
+        let place = self.current_place(failed)?;
+        let mut node_run = self.node_run(place)?;
+        let spec = self.spec_of_thread(failed)?;
+        if !spec.thread_specs.contains_key(&handler_spec) {
+            let visit = Visit::new(&spec, place, &node_run.message)?;
+            let missing =
+                failure("INTERNAL_ERROR", &format!("There is no ThreadSpec {handler_spec} to handle the failure"));
+            return self.fail_node(&visit, node_run, missing, Stage::Unhandled);
+        }
+        let number = self.record.message.greatest_threadrun_number.checked_add(1);
+        let number = number.ok_or_else(|| Fault::Storage("there are no more thread numbers".to_owned()))?;
+        self.record.message.greatest_threadrun_number = number;
+        let failures = &mut node_run.message.failures;
+        let failure_number = failures.len().saturating_sub(1);
+        let mut given = BTreeMap::new();
+        if let Some(failure) = failures.last_mut() {
+            failure.failure_handler_threadrun_id = Some(number);
+            let content = failure.content.as_ref().and_then(|content| content.value.clone());
+            given.insert(inputs::INPUT.to_owned(), content);
+        }
+        node_run.message.failure_handler_ids.push(number);
+        self.tx.put_node_run(self.run, place, &node_run);
+        let thread = self.thread_mut(failed)?;
+        thread.child_thread_ids.push(number);
+        for halted in &mut thread.halt_reasons {
+            if let Some(Reason::PendingFailure(_)) = halted.reason {
+                let handling = lh::HandlingFailureHaltReason { handler_thread_id: number };
+                halted.reason = Some(Reason::HandlingFailure(handling));
+            }
+        }
+        let handled = lh::FailureBeingHandled {
+            thread_run_number: failed,
+            node_run_position: place.position.cast_signed(),
+            failure_number: i32::try_from(failure_number).unwrap_or(i32::MAX),
+        };
+        let thread = lh::ThreadRun {
+            wf_spec_id: thread.wf_spec_id.clone(),
+            number,
+            thread_spec_name: handler_spec,
+            parent_thread_id: Some(failed),
+            r#type: ThreadType::FailureHandler.into(),
+            failure_being_handled: Some(handled),
+            ..Default::default()
+        };
+        self.start_thread(&spec, thread, given)
+    }
+
+    /// Lets a halted thread go on when nothing halts it any more; tells whether it does.
+    pub fn resolve_halt(&mut self, number: i32) -> Result<bool, Fault> {
+        let mut reasons = self.thread(number)?.halt_reasons.clone();
+        let mut handled = false;
+        for reason in &reasons {
+            if let Some(Reason::HandlingFailure(handling)) = &reason.reason {
+                handled |= self.thread(handling.handler_thread_id)?.status() == LhStatus::Completed;
+            }
+        }
+        if !handled {
+            return Ok(false);
+        }
+        reasons.retain(|reason| !matches!(reason.reason, Some(Reason::HandlingFailure(_))));
+        let place = self.current_place(number)?;
+        let mut node_run = self.node_run(place)?;
+        if let Some(failure) = node_run.message.failures.last_mut() {
+            failure.was_properly_handled = true;
+        }
+        self.tx.put_node_run(self.run, place, &node_run);
+        let thread = self.thread_mut(number)?;
+        thread.halt_reasons = reasons;
+        if thread.halt_reasons.is_empty() {
+            thread.status = LhStatus::Running.into();
+        }
+        Ok(true)
+    }
+}
