@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::app::Signal;
 use crate::config::ConfigError;
 use crate::engine::host::{DirectoryError, StartError};
 
@@ -12,25 +13,28 @@ Exit codes:
   0  done
   1  something went wrong in ostler itself or at the terminal
   2  the command line is wrong
-  3  the server cannot be reached
   4  another ostler hosts this data directory
   5  the server refused
   6  the configuration is wrong, or asks for what ostler cannot do yet
   7  the data directory or the store in it cannot be used
-  8  the address to listen on cannot be used";
+  8  the address to listen on cannot be used
+  128 + n  signal n ended the inbox; everything typed was kept";
 
 /// Why the program ends without having done what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
+    /// Options that do not go together, beyond what the parser sees.
+    #[error("{0}")]
+    Usage(String),
     /// The configuration.
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// A server address or a tenant that nothing can be reached with.
+    #[error("{0}")]
+    Address(String),
     /// The bundled engine does not start.
     #[error("{0}")]
     Start(#[from] StartError),
-    /// No server.
-    #[error("{0}")]
-    Unreachable(String),
     /// The server said no.
     #[error("{0}")]
     Refused(String),
@@ -44,10 +48,10 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Failure::Other(_) => 1,
-            Failure::Unreachable(_) => 3,
+            Failure::Usage(_) => 2,
             Failure::Start(StartError::Locked { .. }) => 4,
             Failure::Refused(_) => 5,
-            Failure::Config(_) => 6,
+            Failure::Config(_) | Failure::Address(_) => 6,
             Failure::Start(StartError::Listen { .. } | StartError::NotLoopback(_)) => 8,
             Failure::Start(StartError::Threads(_) | StartError::Socket(_)) => 1,
             Failure::Start(StartError::Directory(_) | StartError::Lock { .. } | StartError::Store { .. }) => 7,
@@ -78,6 +82,15 @@ impl Failure {
         let _ = writeln!(std::io::stderr(), "ostler: {text}");
         ExitCode::from(self.code())
     }
+}
+
+/// The code of a program that a signal ended, as shells know it.
+pub(super) fn after_signal(signal: Signal) -> u8 {
+    let number = match signal {
+        Signal::Hangup => 1,
+        Signal::Terminate | Signal::Suspend | Signal::Continue => 15,
+    };
+    128 + number
 }
 
 fn sentence(text: &str) -> String {

@@ -12,7 +12,7 @@ use crate::app::Exit;
 use crate::config::{Config, Origin, Target};
 use crate::domain::Identity;
 use crate::engine::host::Options;
-use crate::gateway::{Connector, Gateway, RemoteConnector, examples};
+use crate::gateway::{Connector, Gateway, RemoteConnector};
 use crate::local::Drafts;
 use crate::runtime::{self, RuntimeOptions};
 
@@ -84,9 +84,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, Failure> {
 async fn prepare(connector: &Arc<LocalConnector>, config: &Config, me: &Identity) -> Result<String, Failure> {
     let place = connector.open().await?;
     let gateway = gateway(connector.clone(), config, me.clone())?;
-    let refused = |why: String| Failure::Refused(format!("the examples cannot be loaded: {why}"));
-    let client = gateway.littlehorse().await.map_err(|trouble| refused(trouble.to_string()))?;
-    examples::load(client, me).await.map_err(|status| refused(status.message().to_owned()))?;
+    let loaded = gateway.load_examples().await;
+    loaded.map_err(|trouble| Failure::Refused(format!("the examples cannot be loaded: {trouble}")))?;
     Ok(place)
 }
 

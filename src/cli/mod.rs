@@ -2,9 +2,11 @@
 
 mod args;
 mod exit;
+mod inbox;
 pub mod local;
 mod log;
 mod paths;
+mod scratch;
 mod serve;
 
 use std::process::ExitCode;
@@ -17,12 +19,10 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
-        Some(Command::Serve(args)) => serve::run(args),
-        Some(Command::Paths(args)) => paths::run(args),
-        Some(Command::Demo(_)) | None => return ExitCode::SUCCESS,
+        None => inbox::run(&cli.inbox),
+        Some(Command::Demo(args)) => inbox::demo(args),
+        Some(Command::Serve(args)) => serve::run(args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Paths(args)) => paths::run(args).map(|()| ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    done.unwrap_or_else(|failure| failure.report())
 }

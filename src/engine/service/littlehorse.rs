@@ -8,7 +8,7 @@ use crate::api::littlehorse::little_horse_server::LittleHorse;
 use crate::engine::core::query;
 
 /// The whole trait in one list: each RPC is either a command for the writer or a query on a snapshot, and the code
-/// of all of one kind is the same.
+/// of all of one kind is the same. Two that no LittleHorse server has either are refused with its words.
 macro_rules! serve {
     (
         commands { $($command:ident($command_request:ty) -> $command_reply:ty;)* }
@@ -33,6 +33,20 @@ macro_rules! serve {
 
             async fn whoami(&self, request: Request<()>) -> Result<Response<lh::Principal>, Status> {
                 self.query(request, |state, tenant, ()| query::whoami(state, tenant))
+            }
+
+            async fn migrate_wf_spec(
+                &self,
+                _: Request<lh::MigrateWfSpecRequest>,
+            ) -> Result<Response<lh::WfSpec>, Status> {
+                Err(Status::unimplemented("Method littlehorse.LittleHorse/MigrateWfSpec is unimplemented"))
+            }
+
+            async fn delete_workflow_migration_plan(
+                &self,
+                _: Request<lh::DeleteWorkflowMigrationPlanRequest>,
+            ) -> Result<Response<()>, Status> {
+                Err(Status::unimplemented("DeleteWorkflowMigrationPlan is not yet implemented"))
             }
 
             async fn get_server_version(&self, _: Request<()>) -> Result<Response<lh::LittleHorseVersion>, Status> {
