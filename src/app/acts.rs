@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::edit::TextEdit;
 use super::effect::{Effect, Ticket};
 use super::form::Kept;
-use super::model::{Focus, Model};
+use super::model::{Focus, Model, Screen};
 use super::notice::{AfterDone, Notice};
 use super::overlay::{Overlay, Prompt, PromptKind, Take, TakeWhat};
 use super::sheet::Tone;
@@ -247,7 +247,16 @@ impl Model {
             self.say(Tone::Error, format!("{} {verb} still needed.", missing.join(", ")));
             self.focus_field(index);
         } else {
-            self.overlay = Some(Overlay::Review { scroll: 0 });
+            self.overlay = Some(Overlay::Review { scroll: 0, takes_from: self.takes_from() });
+        }
+    }
+
+    /// From whom a completion of the open task takes it.
+    fn takes_from(&self) -> Option<Untrusted> {
+        let open = self.open.as_ref().filter(|_| matches!(self.screen, Screen::Inbox))?;
+        match self.abilities(&open.row).complete {
+            Ability::Takes(owner) => Some(owner),
+            _ => None,
         }
     }
 
@@ -271,7 +280,7 @@ impl Model {
     }
 
     /// After the review was confirmed.
-    pub(crate) fn complete(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn complete(&mut self, told: Option<Untrusted>, effects: &mut Vec<Effect>) {
         let Some(task) = self.open.as_ref().map(|open| open.row.clone()) else { return };
         if let Ability::No(why) = self.abilities(&task).complete {
             self.say(Tone::Soon, format!("complete: {why}"));
@@ -282,8 +291,14 @@ impl Model {
             return;
         }
         self.keep_drafts(effects);
-        // The review has named the owner that it is taken from.
-        let take_over = matches!(self.abilities(&task).complete, Ability::Takes(_));
+        let takes_from = self.takes_from();
+        if takes_from.is_some() && takes_from != told {
+            let owner = takes_from.clone().unwrap_or_default();
+            self.overlay = Some(Overlay::Review { scroll: 0, takes_from });
+            self.say(Tone::Soon, format!("{owner} claimed this while you looked. Nothing is sent yet."));
+            return;
+        }
+        let take_over = takes_from.is_some();
         if let Some(values) = self.task_form().map(|form| form.values()) {
             self.act(task, Verb::Complete, Act::Complete { values, take_over }, effects);
         }
@@ -384,7 +399,8 @@ impl Model {
                     Happened::TooLate { status, by, at } => self.too_late(&task, verb, status, by, at, effects),
                     Happened::Taken { by, since } => {
                         let when = since.map(|at| format!(" {}", time::ago(at, self.now.wall))).unwrap_or_default();
-                        let kept = if verb == Verb::Save { " Your answers are kept in your draft." } else { "" };
+                        let kept = matches!(verb, Verb::Save | Verb::Complete);
+                        let kept = if kept { " Your answers are kept in your draft." } else { "" };
                         let name = task_name(&task);
                         self.say(Tone::Soon, format!("Not {}: {by} claimed {name}{when}.{kept}", verb.done()));
                     }

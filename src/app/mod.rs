@@ -51,3 +51,8 @@ pub struct Update {
 pub fn update(model: &mut Model, msg: Msg) -> Update {
     model.take(msg)
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

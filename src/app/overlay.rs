@@ -3,15 +3,15 @@
 use super::edit::TextEdit;
 use super::model::Model;
 use super::pages;
-use crate::domain::TaskRow;
+use crate::domain::{TaskRow, Untrusted};
 
 /// What lies over the panes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Overlay {
     /// Help for the place below.
     Help { scroll: usize },
-    /// The values before they are sent.
-    Review { scroll: usize },
+    /// The values before they are sent; from whom a completion takes the task, as the person was told.
+    Review { scroll: usize, takes_from: Option<Untrusted> },
     /// Typed answers beside the server's.
     Compare { scroll: usize },
     /// How to connect to a server.
@@ -100,7 +100,7 @@ impl Overlay {
     pub(crate) fn scroll_mut(&mut self) -> Option<&mut usize> {
         match self {
             Self::Help { scroll }
-            | Self::Review { scroll }
+            | Self::Review { scroll, .. }
             | Self::Compare { scroll }
             | Self::Connect { scroll }
             | Self::HowTo { scroll } => Some(scroll),

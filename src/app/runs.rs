@@ -201,11 +201,10 @@ impl Model {
 
     /// The inputs of a run before it starts, or the values before a completion.
     pub(crate) fn confirm_review(&mut self, effects: &mut Vec<Effect>) {
-        if matches!(self.overlay, Some(Overlay::Review { .. })) {
-            self.overlay = None;
+        if let Some(Overlay::Review { takes_from, .. }) = self.overlay.take() {
             match self.screen {
                 Screen::Start(_) => self.run_now(effects),
-                _ => self.complete(effects),
+                _ => self.complete(takes_from, effects),
             }
         }
     }

@@ -11,6 +11,8 @@ enum Tabs {
     Named,
     Full,
     Short,
+    /// Names of those with open tasks.
+    OpenOnly,
     /// The name of the current one only.
     Mini,
     /// Nothing but the current one.
@@ -34,7 +36,9 @@ const PAIRS: &[(Tabs, Who)] = &[
     (Tabs::Full, Who::Listens),
     (Tabs::Short, Who::Groups),
     (Tabs::Short, Who::Listens),
-    (Tabs::Mini, Who::Groups),
+    (Tabs::OpenOnly, Who::Groups),
+    (Tabs::OpenOnly, Who::Listens),
+    (Tabs::Short, Who::User),
     (Tabs::Mini, Who::Listens),
     (Tabs::Mini, Who::User),
     (Tabs::Mini, Who::Fresh),
@@ -77,8 +81,9 @@ fn tabs(model: &Model, most: Tabs) -> Vec<(Tone, String)> {
         let number = view.index() + 1;
         let name = match (most, view) {
             (Tabs::Mini, _) if !current => String::new(),
-            (Tabs::Short, View::MyGroups) => " Groups".to_owned(),
-            (Tabs::Short, View::AllOpen) => " Open".to_owned(),
+            (Tabs::OpenOnly, View::Done | View::Cancelled) if !current => String::new(),
+            (Tabs::Short | Tabs::OpenOnly, View::MyGroups) => " Groups".to_owned(),
+            (Tabs::Short | Tabs::OpenOnly, View::AllOpen) => " Open".to_owned(),
             _ => format!(" {}", view.label()),
         };
         let (tone, quiet) = if current { (Tone::Accent, Tone::Accent) } else { (Tone::Plain, Tone::Quiet) };
@@ -101,8 +106,7 @@ fn tabs(model: &Model, most: Tabs) -> Vec<(Tone, String)> {
 fn who_words(model: &Model, most: Who) -> Vec<(Tone, String)> {
     let dot = (Tone::Quiet, " · ".to_owned());
     let (tone, fresh, short) = freshness(model);
-    let long_offline = matches!(most, Who::Groups | Who::Listens);
-    let fresh = (tone, if long_offline { fresh } else { short });
+    let fresh = (tone, if most == Who::Groups { fresh } else { short });
     if most == Who::Nothing {
         return Vec::new();
     }
@@ -123,7 +127,8 @@ fn who_words(model: &Model, most: Who) -> Vec<(Tone, String)> {
     spans.push((Tone::Plain, user));
     let place = pages::place_words(model);
     let listen = model.host.as_ref().and_then(|host| host.listen.as_ref());
-    if !place.is_empty() {
+    // Who listens is at home: the address says the place as well, where there is little room.
+    if !place.is_empty() && (listen.is_none() || most != Who::Listens) {
         spans.push(dot.clone());
         spans.push((Tone::Plain, place));
     }

@@ -128,7 +128,7 @@ impl Painter<'_> {
             crate::domain::display_width(&item.key) + 1 + crate::domain::display_width(&item.label) + gap
         };
         // The way to the help stays when not all fit.
-        let help = items.iter().find(|item| item.label == "help").map_or(0, width);
+        let help = items.iter().find(|item| item.label == "help" && area.width >= 40).map_or(0, width);
         let mut room = area.columns().saturating_sub(1);
         let all: usize = items.iter().map(width).sum();
         let fits = all <= room + gap;
@@ -146,3 +146,6 @@ impl Painter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod screens;

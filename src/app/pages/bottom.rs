@@ -139,13 +139,19 @@ fn prompt_lines(model: &Model, prompt: &Prompt, sheet: &mut Sheet) {
 
 /// A text being typed after a label.
 fn input(label: &str, edit: &TextEdit, active: bool, sheet: &mut Sheet) {
-    let head = UnicodeWidthStr::width(label);
+    let tone = if active { Tone::Accent } else { Tone::Quiet };
+    let (label, head) = match UnicodeWidthStr::width(label) {
+        head if head * 2 > sheet.width() => {
+            sheet.text(tone, label.trim_end(), 0);
+            ("", 0)
+        }
+        head => (label, head),
+    };
     let room = sheet.width().saturating_sub(head + 1).max(1);
     let lines = visual_lines(edit.text(), edit.cursor(), room);
     let current = lines.iter().position(|(_, cursor)| cursor.is_some()).unwrap_or(0);
     let from = (current + 1).saturating_sub(TEXT_LINES);
     for (number, (text, cursor)) in lines.into_iter().skip(from).take(TEXT_LINES).enumerate() {
-        let tone = if active { Tone::Accent } else { Tone::Quiet };
         let start = if number == 0 { (tone, label.to_owned()) } else { (Tone::Plain, " ".repeat(head)) };
         let cursor = cursor.filter(|_| active).map(|column| head + column);
         sheet.lines.push(SheetLine { spans: vec![start, (Tone::Plain, text)], field: None, cursor });

@@ -47,7 +47,7 @@ pub(super) fn form_lines(model: &Model, form: &FormState, can_type: bool, sheet:
     if form.fields.is_empty() {
         sheet.text(Tone::Quiet, "It asks for nothing.", 2);
     }
-    let focused = can_type && model.focus == Focus::Form && model.overlay.is_none();
+    let focused = can_type && model.focus == Focus::Form && model.overlay.is_none() && form.conflict.is_none();
     for (index, field) in form.fields.iter().enumerate() {
         let has_focus = focused && index == form.focus;
         field_lines(model, form, index, field, has_focus, can_type, sheet);
@@ -94,8 +94,11 @@ fn field_lines(
                 Some(false) => 10,
                 None => 18,
             };
+            // All three stand side by side where there is room for them.
+            let all = room > 32;
+            let cursor = if all { cursor } else { 1 };
             let options = [(Some(true), "yes   "), (Some(false), "no   "), (None, "not set")];
-            for (value, word) in options {
+            for (value, word) in options.into_iter().filter(|(value, _)| all || *value == choice) {
                 let tone = if choice == value { Tone::Strong } else { Tone::Quiet };
                 first.push((tone, format!("{} {word}", mark(choice == value))));
             }

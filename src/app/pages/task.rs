@@ -97,8 +97,10 @@ pub(super) fn next_lines(model: &Model, detail: &TaskDetail, sheet: &mut Sheet) 
     let steps: Vec<String> = detail
         .next
         .iter()
-        .map(|step| match &step.when {
+        .enumerate()
+        .map(|(index, step)| match &step.when {
             Some(when) => format!("{when} {arrow} {}", step.to),
+            None if index > 0 => format!("otherwise {arrow} {}", step.to),
             None => format!("{arrow} {}", step.to),
         })
         .collect();
