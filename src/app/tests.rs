@@ -36,7 +36,7 @@ fn each_action_is_one_key_and_says_what_came_of_it() {
         (
             "r",
             "Released: approve-expense \"Laptop for Amy, 1,240 EUR, cost centre …\" waits for the group finance.",
-            Some(Act::Release { group: "finance".into() }),
+            Some(Act::Release { group: "finance".into(), take_over: false }),
         ),
         ("j r", "release: there is no group to release it to. Assign it to somebody instead (a).", None),
         ("c", "claim: it is yours already.", None),
