@@ -35,7 +35,7 @@ pub fn get_user_task_run(
     reader.whole_user_task_run(run, place)?.ok_or_else(not_there)
 }
 
-/// ListUserTaskRuns: those of one WfRun, by thread and position.
+/// ListUserTaskRuns: those of one WfRun, in the text order of their guids, as LittleHorse has it (0-1, 0-10, 0-2).
 pub fn list_user_task_runs(
     state: &dyn State,
     tenant: &str,
@@ -44,47 +44,47 @@ pub fn list_user_task_runs(
     let limit = page::limit(request.limit)?;
     let run_id = request.wf_run_id.unwrap_or_default();
     let query = Query::new("ListUserTaskRuns", tenant, &run_id.encode_to_vec());
-    let from = match page::position(query, Order::Ascending, request.bookmark.as_deref())? {
-        None => Some(0),
-        Some(Position::Object(sub, _)) => sub.checked_add(1),
+    let after = match page::position(query, Order::Ascending, request.bookmark.as_deref())? {
+        None => None,
+        Some(Position::Object(sub, _)) => Some(Place::from_sub(sub)),
         Some(_) => return Err(page::foreign_bookmark()),
     };
     let reader = reader(state, tenant)?;
-    let (Some(run), Some(from)) = (reader.run_ref(&run_id)?, from) else { return Ok(Default::default()) };
     let mut list = lh::UserTaskRunList::default();
-    let (mut bytes, mut last) = (0, 0);
-    let mut next = Some(from);
-    while let Some(from) = next {
-        let Some(place) = first_task(&reader, run, from)? else { break };
-        let Some(task) = reader.whole_user_task_run(run, place)? else { break };
-        let size = task.encoded_len();
-        if list.results.len() == limit || (bytes + size > PAGE_BYTES && !list.results.is_empty()) {
+    let Some(run) = reader.run_ref(&run_id)? else { return Ok(list) };
+    let mut places = places_of_tasks(&reader, run)?;
+    places.sort_by_cached_key(|place| place.guid());
+    if let Some(after) = after {
+        let after = after.guid();
+        places.retain(|place| place.guid() > after);
+    }
+    let (mut bytes, mut last) = (0, None);
+    for place in places {
+        let Some(task) = reader.whole_user_task_run(run, place)? else { continue };
+        bytes += task.encoded_len();
+        if let Some(last) = last.filter(|_| list.results.len() == limit || bytes > PAGE_BYTES) {
             list.bookmark = Some(page::bookmark(query, Order::Ascending, &Position::Object(last, 0)));
             break;
         }
-        bytes += size;
-        last = place.sub();
-        next = last.checked_add(1);
+        last = Some(place.sub());
         list.results.push(task);
     }
     Ok(list)
 }
 
-/// The first UserTaskRun of a WfRun whose `sub` is not below `from`.
-fn first_task(reader: &Reader<'_>, run: key::RunRef, from: u64) -> Result<Option<Place>, Fault> {
-    let mut found = None;
-    reader.objects(
-        run.0,
-        Kind::UserTaskRun,
-        (from, 0),
-        (u64::MAX, u32::MAX),
-        Order::Ascending,
-        &mut |key: ObjKey, _| {
-            found = Some(Place::from_sub(key.sub));
+/// Where the UserTaskRuns of a WfRun are. One seek a task: the rows of its events are stepped over.
+fn places_of_tasks(reader: &Reader<'_>, run: key::RunRef) -> Result<Vec<Place>, Fault> {
+    let (mut places, mut from) = (Vec::new(), Some(0));
+    while let Some(first) = from {
+        let (mut found, to) = (None, (u64::MAX, u32::MAX));
+        reader.objects(run.0, Kind::UserTaskRun, (first, 0), to, Order::Ascending, &mut |key: ObjKey, _| {
+            found = Some(key.sub);
             Ok(ControlFlow::Break(()))
-        },
-    )?;
-    Ok(found)
+        })?;
+        places.extend(found.map(Place::from_sub));
+        from = found.and_then(|sub| sub.checked_add(1));
+    }
+    Ok(places)
 }
 
 /// SearchUserTaskRun: ids, oldest first.

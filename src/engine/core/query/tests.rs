@@ -315,6 +315,35 @@ fn a_task_is_assembled_from_its_events() {
 }
 
 #[test]
+fn tasks_of_a_run_are_listed_in_the_text_order_of_their_guids() {
+    let (mut state, _) = world(vec![Step::Create(Some(0), None, 0, 5)]);
+    let context = context(START + 100);
+    let mut tx = Tx::new(&state, &context).expect("the default tenant is there");
+    let run = tx.read().run_ref(&run_id(0)).expect("read").expect("there");
+    for place in [(0, 2), (0, 10), (1, 1), (10, 1)] {
+        let place = Place { thread: place.0, position: place.1 };
+        let id = lh::UserTaskRunId { user_task_guid: place.guid(), ..task_id(0) };
+        let task = lh::UserTaskRun { id: Some(id), ..Default::default() };
+        tx.create_user_task_run(run, place, task, "flow").expect("created");
+    }
+    let writes = tx.finish().0;
+    state.apply(&writes);
+    for limit in 1..7 {
+        let mut request = lh::ListUserTaskRunRequest { wf_run_id: Some(run_id(0)), bookmark: None, limit: Some(limit) };
+        let mut guids = Vec::new();
+        loop {
+            let page = list_user_task_runs(&state, TENANT, request.clone()).expect("a page");
+            guids.extend(page.results.into_iter().filter_map(|task| task.id).map(|id| id.user_task_guid));
+            request.bookmark = page.bookmark;
+            if request.bookmark.is_none() {
+                break;
+            }
+        }
+        assert_eq!(guids, ["0-1", "0-10", "0-2", "1-1", "10-1"]);
+    }
+}
+
+#[test]
 fn the_check_tells_of_every_row_that_is_missing_changed_or_too_many() {
     // The clock steps back once, so that every fact of the store is needed.
     let steps = vec![
