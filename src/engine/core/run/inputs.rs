@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::value::{Value, admit, type_name};
+use crate::engine::core::value::{Value, admit, tidy, type_name};
 use lh::WfRunVariableAccessLevel;
 
 /// The variable that a handler declares to see what it handles.
@@ -58,7 +58,7 @@ pub fn initial(
     let own = thread.variable_defs.iter().filter(|d| d.access_level() != WfRunVariableAccessLevel::InheritedVar);
     own.filter_map(|definition| definition.var_def.as_ref())
         .map(|variable| {
-            let default = || variable.default_value.as_ref().and_then(|value| value.value.clone());
+            let default = || variable.default_value.as_ref().and_then(|value| value.value.clone()).map(tidy);
             let value = given.remove(&variable.name).flatten().or_else(default);
             let masked = variable.type_def.as_ref().is_some_and(|declared| declared.masked);
             (variable.name.clone(), value, masked)

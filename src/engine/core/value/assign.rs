@@ -7,7 +7,7 @@ use crate::engine::core::Fault;
 use crate::engine::core::value::json_path::JsonPath;
 use crate::engine::core::value::lh_path::{self, Selector};
 use crate::engine::core::value::{
-    Mode, Value, Wrong, cast, coerce, compare, fits, format, json, kind_name, message, operate, type_of,
+    Mode, Value, Wrong, cast, coerce, compare, fits, format, json, kind_name, message, operate, tidy, type_of,
 };
 use lh::variable_assignment::{Path, Source, expression};
 
@@ -44,7 +44,7 @@ pub trait Scope {
 pub fn evaluate(assignment: &lh::VariableAssignment, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
     let value = match &assignment.source {
         None => return Err(Wrong::new("VariableAssignment passed with missing source").into()),
-        Some(Source::LiteralValue(literal)) => literal.value.clone(),
+        Some(Source::LiteralValue(literal)) => literal.value.clone().map(tidy),
         Some(Source::VariableName(name)) => scope.variable(name)?,
         Some(Source::NodeOutput(reference)) => scope.node_output(&reference.node_name)?,
         Some(Source::FormatString(format)) => Some(Value::Str(format_string(format, scope)?)),

@@ -75,7 +75,7 @@ fn admit_inner(
 
 /// JSON is kept in one compact form with LittleHorse's numbers. Text that is no JSON is kept as it is: LittleHorse takes
 /// it, and whoever reads a path in it is told.
-fn tidy(value: Value) -> Value {
+pub fn tidy(value: Value) -> Value {
     let compact = |text: String| json::parse(&text).map(|parsed| json::write(&parsed)).unwrap_or(text);
     match value {
         Value::JsonObj(text) => Value::JsonObj(compact(text)),

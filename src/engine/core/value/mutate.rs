@@ -5,7 +5,7 @@ use crate::engine::core::value::assign::{read_json_path, selectors};
 use crate::engine::core::value::json_path::JsonPath;
 use crate::engine::core::value::lh_path;
 use crate::engine::core::value::{
-    EvalError, Mode, Scope, Value, Wrong, coerce, evaluate, fits, json, kind_name, operate,
+    EvalError, Mode, Scope, Value, Wrong, coerce, evaluate, fits, json, kind_name, operate, tidy,
 };
 use lh::variable_mutation::RhsValue;
 use lh::variable_mutation::node_output_source::Path;
@@ -62,7 +62,7 @@ pub fn mutate(
 fn right_side(mutation: &lh::VariableMutation, source: &str, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
     let value = match &mutation.rhs_value {
         Some(RhsValue::RhsAssignment(assignment)) => evaluate(assignment, scope)?,
-        Some(RhsValue::LiteralValue(literal)) => literal.value.clone(),
+        Some(RhsValue::LiteralValue(literal)) => literal.value.clone().map(tidy),
         Some(RhsValue::NodeOutput(output)) => {
             let value = scope.node_output(source)?;
             match &output.path {

@@ -154,10 +154,6 @@ fn doubles(left: f64, operation: Operation, right: f64) -> Result<f64, Wrong> {
 }
 
 fn power(left: Option<Value>, right: Option<Value>) -> Result<Value, Wrong> {
-    let show = |value: &Value| match value {
-        Value::Double(number) => double_text(*number),
-        other => to_text(other),
-    };
     let base = match left {
         Some(base @ (Value::Int(_) | Value::Double(_))) => base,
         other => {
@@ -171,8 +167,12 @@ fn power(left: Option<Value>, right: Option<Value>) -> Result<Value, Wrong> {
             return Err(Wrong::new(format!("Cannot exponentiate by type {}", kind_name(other.as_ref()))));
         }
     };
-    let bounds = format!("Base {}, Exponent {}", show(&base), show(&exponent));
-    let result = double(base.clone())?.powf(double(exponent.clone())?);
+    let (x, y) = (double(base.clone())?, double(exponent.clone())?);
+    let bounds = match (&base, &exponent) {
+        (Value::Int(base), Value::Int(exponent)) => format!("Base {base}, Exponent {exponent}"),
+        _ => format!("Base {}, Exponent {}", double_text(x), double_text(y)),
+    };
+    let result = x.powf(y);
     if !result.is_finite() {
         return Err(Wrong::new(format!("Exponentiation result is not finite: {bounds}")));
     }
