@@ -59,12 +59,10 @@ class Watched(probe.Ctx):
 
 
 def features(request):
-    """What a PutWfSpec asks for beyond user tasks, conditions and variables, in the words of pending.toml."""
+    """What a PutWfSpec may have been refused for, in the words of pending.toml."""
     found = set()
     if not isinstance(request, PutWfSpecRequest):
         return found
-    if len(request.thread_specs) > 1:
-        found.add("threads")
     for thread in request.thread_specs.values():
         if thread.interrupt_defs:
             found.add("interrupts")
@@ -72,8 +70,6 @@ def features(request):
             kind = node.WhichOneof("node")
             if kind and kind not in PLAIN_NODES:
                 found.add(f"node {kind}")
-            if node.failure_handlers:
-                found.add("failure handlers")
             for action in node.user_task.actions:
                 found.add(f"hook {action.WhichOneof('action') or 'without an action'}")
     return found

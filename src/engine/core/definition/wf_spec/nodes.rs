@@ -79,7 +79,7 @@ pub(super) fn check(thread: Thread<'_>, node: &lh::Node) -> Result<(), Invalid> 
 fn exit_node(thread: Thread<'_>, exit: &lh::ExitNode) -> Result<(), Invalid> {
     match &exit.result {
         Some(lh::exit_node::Result::ReturnContent(content)) => {
-            thread.assignment(content)?;
+            thread.content(content)?;
         }
         Some(lh::exit_node::Result::FailureDef(failure)) => {
             let name = &failure.failure_name;
@@ -90,7 +90,7 @@ fn exit_node(thread: Thread<'_>, exit: &lh::ExitNode) -> Result<(), Invalid> {
                 return Err(Refusal::invalid(format!("Invalid name for exception: {name}")).into());
             }
             if let Some(content) = &failure.content {
-                thread.assignment(content)?;
+                thread.content(content)?;
             }
         }
         None => {}

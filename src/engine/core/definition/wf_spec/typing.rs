@@ -72,6 +72,8 @@ pub(super) struct Thread<'a> {
     pub(super) all: &'a BTreeMap<String, lh::ThreadSpec>,
     pub(super) name: &'a str,
     pub(super) spec: &'a lh::ThreadSpec,
+    /// Leaves impossible comparisons and casts to fail at run time, as LittleHorse does for what an EXIT node gives.
+    pub(super) lenient: bool,
 }
 
 impl Thread<'_> {
@@ -81,6 +83,11 @@ impl Thread<'_> {
         let others = self.all.values().flat_map(|thread| &thread.variable_defs);
         let mut defs = self.spec.variable_defs.iter().chain(others);
         defs.find(|def| var_name(def) == name)?.var_def.as_ref()?.type_def.clone()
+    }
+
+    /// The type of what an EXIT node gives, or what is wrong with it.
+    pub(super) fn content(&self, content: &lh::VariableAssignment) -> Result<Known, String> {
+        Thread { lenient: true, ..*self }.assignment(content)
     }
 
     /// The type of an assignment, or what is wrong with it.
@@ -95,6 +102,7 @@ impl Thread<'_> {
         if let Some(from) = at_path.as_ref().and_then(as_primitive)
             && let Some(to) = as_primitive(target)
             && cast_rule(from, to) == CastRule::Never
+            && !self.lenient
         {
             let (from, to) = (from.as_str_name(), to.as_str_name());
             return Err(format!("Cannot cast from {from} to {to}. This conversion is not supported."));
@@ -164,7 +172,9 @@ impl Thread<'_> {
         let rhs = self.optional(expression.rhs.as_deref())?;
         match expression.operation {
             Some(Operation::Comparator(comparator)) => {
-                comparison(lhs.as_ref(), comparator, rhs.as_ref())?;
+                if !self.lenient {
+                    comparison(lhs.as_ref(), comparator, rhs.as_ref())?;
+                }
                 Ok(Some(primitive(VariableType::Bool)))
             }
             Some(Operation::MutationType(operation)) => {
@@ -300,7 +310,7 @@ pub(super) fn outputs(thread: Thread<'_>) -> Result<Vec<Output>, String> {
         let Some(lh::node::Node::Exit(exit)) = &node.node else { continue };
         let output = match &exit.result {
             Some(lh::exit_node::Result::FailureDef(_)) => continue,
-            Some(lh::exit_node::Result::ReturnContent(content)) => Output::Value(thread.assignment(content)?),
+            Some(lh::exit_node::Result::ReturnContent(content)) => Output::Value(thread.content(content)?),
             None => Output::Void,
         };
         if !outputs.contains(&output) {
@@ -313,6 +323,6 @@ pub(super) fn outputs(thread: Thread<'_>) -> Result<Vec<Output>, String> {
 /// What the entrypoint of a valid WfSpec returns.
 pub(super) fn output_of(spec: &lh::WfSpec) -> Vec<Output> {
     let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Vec::new() };
-    let thread = Thread { all: &spec.thread_specs, name: &spec.entrypoint_thread_name, spec: thread };
+    let thread = Thread { all: &spec.thread_specs, name: &spec.entrypoint_thread_name, spec: thread, lenient: false };
     outputs(thread).unwrap_or_default()
 }

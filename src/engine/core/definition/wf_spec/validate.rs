@@ -72,7 +72,7 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
         }
     }
     for (name, thread) in &spec.thread_specs {
-        let thread = Thread { all: &spec.thread_specs, name, spec: thread };
+        let thread = Thread { all: &spec.thread_specs, name, spec: thread, lenient: false };
         self::thread(thread).map_err(|invalid| told(invalid, name))?;
     }
     Ok(())
