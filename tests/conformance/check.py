@@ -63,7 +63,11 @@ def features(request):
     found = set()
     if not isinstance(request, PutWfSpecRequest):
         return found
+    if request.HasField("retention_policy"):
+        found.add("retention")
     for thread in request.thread_specs.values():
+        if thread.HasField("retention_policy"):
+            found.add("retention")
         if thread.interrupt_defs:
             found.add("interrupts")
         for node in thread.nodes.values():
