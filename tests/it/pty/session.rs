@@ -48,6 +48,7 @@ impl Drop for Place {
 /// A home directory of a test's own. Holds the right to run programs in it.
 pub struct Home {
     dir: tempfile::TempDir,
+    over_ssh: bool,
     _places: Vec<Place>,
 }
 
@@ -66,7 +67,12 @@ impl Home {
             std::fs::create_dir(&path).unwrap();
             rustix::fs::chmod(&path, rustix::fs::Mode::RWXU).unwrap();
         }
-        Self { dir, _places: places }
+        Self { dir, over_ssh: false, _places: places }
+    }
+
+    /// At the other end of a line.
+    pub fn over_ssh() -> Self {
+        Self { over_ssh: true, ..Self::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -88,6 +94,9 @@ impl Home {
             ("PATH", "/usr/local/bin:/usr/bin:/bin".into()),
             ("PS1", "shell> ".into()),
         ];
+        if self.over_ssh {
+            environment.push(("SSH_TTY", "/dev/pts/0".into()));
+        }
         if let Some(coverage) = std::env::var_os("LLVM_PROFILE_FILE") {
             environment.push(("LLVM_PROFILE_FILE", coverage.into()));
         }
