@@ -39,6 +39,8 @@ pub(crate) struct List {
     at: usize,
     /// First position on the screen.
     top: usize,
+    /// Whether the next reading replaces all that is here.
+    anew: bool,
     pub(crate) reading: Reading,
     /// When the last reading ended well.
     pub(crate) read_at: Option<Now>,
@@ -61,6 +63,7 @@ impl List {
             next: None,
             at: 0,
             top: 0,
+            anew: false,
             reading: Reading::Idle,
             read_at: None,
             trouble: None,
@@ -147,6 +150,11 @@ impl List {
         }
     }
 
+    /// The rows that are read next replace all that is here, and the first of them is selected.
+    pub(crate) fn start_over(&mut self) {
+        self.anew = true;
+    }
+
     /// Shows the rows from as far up as possible.
     pub(crate) fn fill(&mut self, height: usize) {
         self.top = self.top.min(self.len().saturating_sub(height.max(1)));
@@ -227,6 +235,10 @@ impl List {
 
     /// Replaces the rows. The selected line stays where it is on the screen, even when its task left the view.
     fn merge(&mut self, tasks: Vec<TaskRow>, height: usize) {
+        if std::mem::take(&mut self.anew) {
+            self.rows.clear();
+            self.filter_rows();
+        }
         let first = self.rows.is_empty();
         let line = self.at.saturating_sub(self.top);
         let selected = self.selected().cloned();

@@ -194,7 +194,11 @@ impl Model {
         }
         self.refresh_in(Duration::ZERO);
         match result {
-            Ok(()) => self.say(Tone::Accent, "The four examples are here. :run starts one of them again."),
+            Ok(()) => {
+                // The row that came first while they were being made is nobody's choice to stay at.
+                self.list_mut().start_over();
+                self.say(Tone::Accent, "The four examples are here. :run starts one of them again.");
+            }
             Err(trouble) => self.say(Tone::Error, format!("The examples were not loaded: {trouble}.")),
         }
     }
