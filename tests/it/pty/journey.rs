@@ -7,17 +7,28 @@ use super::session::{Home, Session};
 impl Session {
     /// From the empty directory to the list of the examples.
     pub(super) fn load_examples(&mut self) -> &mut Self {
-        self.wait("No tasks here yet").wait("load four examples").press("d").wait("Laptop, 1,240.5 EUR")
+        self.wait("No tasks here yet").wait("load four examples").press("d");
+        self.wait("The four examples are here").wait("Laptop, 1,240.5 EUR").wait("Not approved: Standing")
     }
 
-    /// Shows only the task with this in its notes, and opens its form.
-    pub(super) fn fill_in(&mut self, notes: &str) -> &mut Self {
-        self.wait("For me").press("/").send(notes.as_bytes()).press("Enter");
-        self.wait(notes).press("Enter").wait("Ctrl-R review")
+    /// Opens the form of the expense for amy's laptop, and goes to its comment, the fourth field.
+    pub(super) fn fill_in_the_laptop(&mut self) -> &mut Self {
+        self.wait("Laptop, 1,240.5 EUR").press("/").send(b"Laptop").press("Enter").wait("/Laptop  1 of");
+        self.press("Enter").in_the_form().press("Tab Tab Tab")
+    }
+
+    /// Waits for the footer that only the form has.
+    pub(super) fn in_the_form(&mut self) -> &mut Self {
+        self.wait("Tab next")
+    }
+
+    /// Leaves the form.
+    pub(super) fn leave_the_form(&mut self) -> &mut Self {
+        self.press("Esc").gone("Tab next")
     }
 }
 
-/// What is typed into the expense's comment, which is the fourth field.
+/// What is typed into the comment.
 const TYPED: &str = "Needed before Friday";
 
 #[test]
@@ -27,7 +38,7 @@ fn from_an_empty_directory_to_a_completed_task() {
     amy.load_examples();
     amy.press("/").send(b"Bern").press("Enter").gone("Laptop, 1,240.5").wait("Train to Bern");
     amy.press("c").wait("is yours");
-    amy.press("Enter").wait("Ctrl-R review");
+    amy.press("Enter").in_the_form();
     amy.press("y Tab Tab Tab").send(TYPED.as_bytes()).wait(TYPED);
     amy.press("C-r").wait("REVIEW").wait("nothing is sent yet").wait(TYPED);
     amy.press("y").wait("Done. The run went on to pay-expense");
@@ -46,27 +57,27 @@ fn from_an_empty_directory_to_a_completed_task() {
 fn what_was_typed_before_kill_9_is_there_again() {
     let home = Home::new();
     let mut amy = home.inbox();
-    amy.load_examples().fill_in("Laptop");
-    amy.press("Tab Tab Tab").send(TYPED.as_bytes()).wait(TYPED).wait("draft kept");
+    amy.load_examples().fill_in_the_laptop();
+    amy.send(TYPED.as_bytes()).wait(TYPED).wait("draft kept");
     amy.signal(Signal::KILL);
     assert_eq!(amy.exit(), 128 + 9);
 
     let mut again = home.inbox();
-    again.fill_in("Laptop").wait(TYPED);
+    again.fill_in_the_laptop().wait(TYPED);
 }
 
 #[test]
 fn what_was_typed_in_the_moment_of_a_hangup_is_there_again() {
     let home = Home::new();
     let mut amy = home.inbox();
-    amy.load_examples().fill_in("Laptop");
+    amy.load_examples().fill_in_the_laptop();
     // No draft was due yet: the hangup itself has to write it.
-    amy.press("Tab Tab Tab").send(TYPED.as_bytes()).wait(TYPED).signal(Signal::HUP);
+    amy.send(TYPED.as_bytes()).wait(TYPED).signal(Signal::HUP);
     assert_eq!(amy.exit(), 128 + 1);
     amy.assert_given_back();
 
     let mut again = home.inbox();
-    again.fill_in("Laptop").wait(TYPED);
+    again.fill_in_the_laptop().wait(TYPED);
 }
 
 #[test]
@@ -75,8 +86,8 @@ fn when_the_host_ends_another_takes_over_and_its_form_stays() {
     let mut host = home.inbox();
     host.load_examples();
     let mut other = home.inbox();
-    other.wait("attached").fill_in("Laptop");
-    other.press("y Tab Tab Tab").send(TYPED.as_bytes()).wait(TYPED).wait("draft kept");
+    other.wait("attached").fill_in_the_laptop();
+    other.press("BackTab BackTab BackTab y Tab Tab Tab").send(TYPED.as_bytes()).wait(TYPED).wait("draft kept");
     host.press("q");
     assert_eq!(host.exit(), 0);
     other.wait("local").wait(TYPED);

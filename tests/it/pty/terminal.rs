@@ -60,7 +60,7 @@ fn stopped_and_in_the_foreground_again() {
         shell.send(b"fg\r").wait("No tasks here yet").wait("load four examples");
         assert!(shell.screen().alternate_screen());
     }
-    shell.press("?").wait("HOW TO").press("Esc").gone("HOW TO").press("q");
+    shell.press("?").wait("TASKS OF YOUR OWN").press("Esc").gone("TASKS OF YOUR OWN").press("q");
     shell.wait_for("the shell's prompt", |shell| !shell.screen().alternate_screen());
     shell.assert_given_back();
     shell.send(b"exit\r");
@@ -87,8 +87,7 @@ fn it_can_be_made_as_small_as_20x5_and_large_again() {
 fn a_key_that_arrives_in_two_parts_is_one_key() {
     let home = Home::over_ssh();
     let mut amy = home.inbox();
-    amy.load_examples().fill_in("Laptop");
-    amy.press("Tab Tab Tab");
+    amy.load_examples().fill_in_the_laptop();
     let mut tried = 0;
     loop {
         let began = Instant::now();
@@ -100,34 +99,33 @@ fn a_key_that_arrives_in_two_parts_is_one_key() {
         }
         tried += 1;
         assert!(tried < 50, "this machine is too slow to type on");
-        amy.press("Esc").gone("Ctrl-R review").fill_in("Laptop").press("Tab Tab Tab");
+        amy.leave_the_form().press("Enter").in_the_form().press("Tab Tab Tab");
     }
     // One field up from the comment is the cost centre.
-    amy.send(b"4711").wait("4711").wait("Ctrl-R review");
+    amy.send(b"4711").wait("4711").in_the_form();
     // And a lone ESC is the Esc key, after a moment.
-    amy.press("Esc").gone("Ctrl-R review");
+    amy.leave_the_form();
 }
 
 #[test]
 fn a_paste_is_text_whatever_is_in_it() {
     let home = Home::new();
     let mut amy = home.inbox();
-    amy.load_examples().fill_in("Laptop");
-    amy.press("Tab Tab Tab").paste(b"first line\r\nsecond\x1b[31m\x07\x00 line q\x03\rthird");
-    amy.wait("first line").wait("second[31m line q").wait("third").wait("Ctrl-R review");
+    amy.load_examples().fill_in_the_laptop().paste(b"first line\r\nsecond\x1b[31m\x07\x00 line q\x03\rthird");
+    amy.wait("first line").wait("second[31m line q").wait("third").in_the_form();
     // Large, and in many reads: nothing of it is obeyed and nothing is lost.
     let large = format!("{}the end", "all work and no play ".repeat(5_000));
-    amy.press("Enter Esc").gone("Ctrl-R review").fill_in("Laptop").press("Tab Tab Tab");
-    amy.paste(large.as_bytes()).wait("the end").wait("Ctrl-R review");
+    amy.paste(large.as_bytes()).wait("the end").in_the_form();
+    amy.leave_the_form();
 }
 
 #[test]
 fn wide_characters_keep_everything_in_its_column() {
     let home = Home::new();
     let mut amy = home.inbox();
-    amy.load_examples().fill_in("Laptop");
+    amy.load_examples().fill_in_the_laptop();
     let column = line_column(&amy);
-    amy.press("Tab Tab Tab").send("発注書 🐎 e\u{301} 👩\u{200d}🔬 ende".as_bytes()).wait("発注書 🐎").wait("ende");
+    amy.send("発注書 🐎 e\u{301} 👩\u{200d}🔬 ende".as_bytes()).wait("発注書 🐎").wait("ende");
     assert_eq!(line_column(&amy), column);
     for _ in 0..9 {
         amy.press("Backspace");
@@ -175,8 +173,8 @@ fn nothing_from_a_server_reaches_the_terminal_as_more_than_text() {
     // As it comes from a server: in the notes of a task, in a comment, and in a form's saved value.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(hostile_task(&listener(&mut amy)));
-    amy.wait("owned").press("g").wait("commented by nobody you know").wait("owned");
-    amy.press("Enter").wait("Ctrl-R review").press("C-r").press("Esc q").wait("owned");
+    amy.wait("For me 9").press("g").wait("owned").wait("commented by nobody you know");
+    amy.press("Enter").in_the_form().leave_the_form().press("w").wait("STEPS").wait("hostile");
     let bytes = amy.bytes();
     for obeyed in [&b"\x1b]"[..], b"\x07", "\u{9b}".as_bytes(), b"\x1b[?1049l", "\u{202e}".as_bytes()] {
         assert!(!bytes.windows(obeyed.len()).any(|part| part == obeyed), "{obeyed:?} got out");
