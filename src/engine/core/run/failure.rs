@@ -46,7 +46,7 @@ pub fn failure(name: &str, message: &str) -> lh::Failure {
 }
 
 /// Whether a failure name is one of LittleHorse's own errors; any other is an exception of the workflow.
-pub fn is_error(name: &str) -> bool {
+fn is_error(name: &str) -> bool {
     LhErrorType::from_str_name(name).is_some()
 }
 

@@ -17,5 +17,5 @@ mod tests;
 mod thread;
 
 pub use advance::Run;
-pub use failure::{Trouble, is_error};
+pub use failure::Trouble;
 pub use start::run_wf;

@@ -38,9 +38,6 @@ pub use lh::variable_value::Value;
 /// it a loop that appends a text to itself would double it until memory ends.
 pub const MAX_VALUE_BYTES: usize = 1_047_000;
 
-/// What replaces a masked value in answers.
-pub const MASK: &str = "*****";
-
 /// A value that cannot be computed, with the text that clients see.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -61,11 +58,6 @@ pub fn message(value: Option<Value>) -> lh::VariableValue {
 /// A text value.
 pub fn text_value(text: impl Into<String>) -> Value {
     Value::Str(text.into())
-}
-
-/// What a masked value shows.
-pub fn masked() -> lh::VariableValue {
-    message(Some(text_value(MASK)))
 }
 
 /// Refuses a result of so many bytes where it is too large to keep.
