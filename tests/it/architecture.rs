@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
     row(
         "engine::core",
         &["api"],
-        &["crc32c", "jiff", "prost", "prost_types", "serde_json", "serde_json_path", "tonic"],
+        &["crc32c", "jiff", "prost", "prost_types", "serde_json", "tonic"],
     ),
     row("engine::store", &["engine::core", "engine::store::disk"], &["crc32c", "prost", "redb", "rustix", "tracing"]),
     world("engine::store::disk", &["engine::core"], &["redb", "rustix", "tracing"]),
