@@ -233,6 +233,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         .name("ostler-host".to_owned())
         .spawn(move || {
             runtime.block_on(async {
+                services.found().await;
                 listeners.serve(services, closing_seen, || running.withdraw()).await;
                 running.finish().await;
             });

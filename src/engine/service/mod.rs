@@ -17,10 +17,12 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 
+use crate::api::littlehorse as lh;
 use crate::api::littlehorse::little_horse_server::LittleHorseServer;
 use crate::api::ostler::v1::Host;
 use crate::api::ostler::v1::ostler_server::OstlerServer;
 use crate::engine::core::command::{Command, Context, Refusal, Reply};
+use crate::engine::core::read::DEFAULT_TENANT;
 use crate::engine::core::{self, State};
 use crate::engine::writer::Engine;
 
@@ -46,6 +48,24 @@ impl Services {
     /// true, because a host that stops waits for them.
     pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
         Self { engine, host: Arc::new(host), closing }
+    }
+
+    /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.
+    pub async fn found(&self) {
+        let stored = match self.engine.snapshot() {
+            Ok(snapshot) => core::query::tenant_is_stored(&snapshot, DEFAULT_TENANT),
+            Err(fault) => Err(fault.into()),
+        };
+        if stored != Ok(false) {
+            return;
+        }
+        let actor = core::Actor { proof: core::Proof::Engine, ..Default::default() };
+        let (tenant, at, seed) = (DEFAULT_TENANT.to_owned(), now_ms(), uuid::Uuid::new_v4().as_u128());
+        let context = Context { tenant, actor, at, now: at, seed };
+        let request = lh::PutTenantRequest { id: DEFAULT_TENANT.to_owned(), ..Default::default() };
+        if let Err(refusal) = self.engine.command(Command { context, request: request.into() }).await {
+            tracing::warn!("the default tenant waits for the first command: {refusal}");
+        }
     }
 
     /// Looks at every call before the services do: its tenant, and the words of its refusal.

@@ -16,7 +16,7 @@ pub use definitions::{
     get_latest_user_task_def, get_latest_wf_spec, get_user_task_def, get_wf_spec, search_user_task_def, search_wf_spec,
 };
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
-pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, whoami};
+pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};
 pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
 
 use crate::engine::core::{Reader, Refusal, State};

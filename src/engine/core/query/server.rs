@@ -9,7 +9,12 @@ use std::ops::ControlFlow;
 
 /// Whether calls may name this tenant. The default one may always be named.
 pub fn tenant_exists(state: &dyn State, name: &str) -> Result<bool, Refusal> {
-    Ok(name == DEFAULT_TENANT || Reader::new(state, name)?.tenant.is_some())
+    Ok(name == DEFAULT_TENANT || tenant_is_stored(state, name)?)
+}
+
+/// Whether the tenant has anything stored, its own object at least.
+pub fn tenant_is_stored(state: &dyn State, name: &str) -> Result<bool, Refusal> {
+    Ok(Reader::new(state, name)?.tenant.is_some())
 }
 
 /// GetTenant.
