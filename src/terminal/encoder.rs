@@ -121,6 +121,7 @@ impl Encoder {
                 break;
             }
             if wide || differs(x) {
+                self.bridge(x, y, new);
                 self.put(x as u16, y, cell);
             }
             x += width(cell).max(1);
@@ -129,6 +130,23 @@ impl Encoder {
             self.go_to(blank_from as u16, y);
             self.set_style(PLAIN);
             self.body.extend_from_slice(b"\x1b[K");
+        }
+    }
+
+    /// Writes the few cells up to `x` again where that is shorter than a move over them.
+    fn bridge(&mut self, x: usize, y: u16, new: &[Cell]) {
+        const SHORTER: std::ops::RangeInclusive<usize> = 1..=3;
+        let Some(at) = self.at.filter(|at| at.y == y) else { return };
+        let from = usize::from(at.x);
+        let Some(cells) = new.get(from..x).filter(|cells| SHORTER.contains(&cells.len())) else { return };
+        let same = |cell: &Cell| {
+            let style = Style { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
+            matches!(cell.symbol().as_bytes(), [b' '..=b'~']) && self.style == Some(style)
+        };
+        if cells.iter().all(same) {
+            for (x, cell) in (at.x..).zip(cells) {
+                self.put(x, y, cell);
+            }
         }
     }
 
