@@ -24,7 +24,7 @@ impl Model {
 
     /// Writes every draft that is not on the disk yet.
     pub(crate) fn keep_drafts(&mut self, effects: &mut Vec<Effect>) {
-        self.keep_drafts_if(effects, |form| matches!(form.kept, Kept::Due(_)));
+        self.keep_drafts_if(effects, |form| matches!(form.kept, Kept::Due(_) | Kept::Failed(_)));
     }
 
     /// Writes the drafts whose time has come.

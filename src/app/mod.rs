@@ -5,6 +5,8 @@
 //! answers void) or its [`Ticket`] (everything that changes something: never void, never aborted).
 
 mod acts;
+mod answers;
+mod commands;
 mod drafts;
 mod edit;
 mod effect;

@@ -18,7 +18,7 @@ const WAIT_FOR_HOST: Duration = Duration::from_millis(300);
 pub(crate) struct Quitting {
     pub(crate) stage: Stage,
     pub(crate) deadline: Option<Duration>,
-    signal: Option<Signal>,
+    pub(crate) signal: Option<Signal>,
 }
 
 /// What is waited for.

@@ -13,6 +13,8 @@ const ASK_EVERY: f64 = 5.0;
 const ASK_EVERY_UNWATCHED: f64 = 30.0;
 /// The longest wait after readings failed.
 const ASK_AT_MOST: f64 = 60.0;
+/// When to look again whether a reading is still under way.
+const BESIDE: Duration = Duration::from_millis(100);
 /// Changes that come together are read together.
 const GATHER: Duration = Duration::from_millis(40);
 
@@ -37,6 +39,16 @@ impl Model {
         }
         if matches!(self.screen, Screen::Run(_)) {
             self.read_run(effects);
+        }
+    }
+
+    /// Reads again what is due. While such a reading is under way the next one waits for it: many changes in a row must
+    /// not abort each other's readings for ever.
+    pub(crate) fn read_due(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.list().reading, Reading::Again(..)) {
+            self.timers.refresh = Some(self.now.since_start + BESIDE);
+        } else {
+            self.read_again(effects);
         }
     }
 
@@ -132,7 +144,9 @@ impl Model {
                 let told = self.host.as_ref().map(|host| host.tells_changes);
                 self.host = Some(host.clone());
                 if told != Some(host.tells_changes) {
-                    self.timers.refresh = None;
+                    // A poll planned for later is not needed when the host tells; what is due soon stays.
+                    let soon = self.now.since_start + Duration::from_secs(1);
+                    self.timers.refresh = self.timers.refresh.filter(|at| *at <= soon);
                     self.plan_poll();
                 }
                 self.settle_quit(Some(&host), effects);
@@ -151,9 +165,11 @@ impl Model {
 
     pub(crate) fn take_connection(&mut self, connection: Connection, effects: &mut Vec<Effect>) {
         let back = connection == Connection::Online && self.connection != Connection::Online;
-        let first = self.connection == Connection::Connecting && self.list().read_at.is_some();
+        // The readings of the start wait for the connection themselves.
+        let begun = self.connection == Connection::Connecting
+            && (self.list().read_at.is_some() || matches!(self.list().reading, Reading::Again(..)));
         self.connection = connection;
-        if back && !first {
+        if back && !begun {
             self.failures = 0;
             self.read_again(effects);
             self.load_host(effects);

@@ -84,7 +84,7 @@ impl Model {
         self.keep_due_drafts(effects);
         let mut redraw = due(self.timers.label) || due(self.timers.preview);
         if due(self.timers.refresh) {
-            self.read_again(effects);
+            self.read_due(effects);
         }
         if self.quitting.is_some() {
             redraw = true;

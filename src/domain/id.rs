@@ -27,10 +27,14 @@ impl RunId {
         &self.0
     }
 
-    /// The first eight characters of the run's own id: enough to recognise it beside its workflow's name.
+    /// The run's own id when a person gave it, else the first eight characters of it: enough to recognise it beside its
+    /// workflow's name.
     pub fn short(&self) -> String {
         let own = self.0.last().map_or("", String::as_str);
         let safe = super::display_line(own);
+        if super::display_width(&safe) <= 20 {
+            return safe.into_owned();
+        }
         let head: String = safe.chars().take(8).collect();
         if head.len() < safe.len() { format!("{head}…") } else { head }
     }

@@ -149,8 +149,7 @@ impl FromStr for Chord {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut chord = Self::plain(Key::Esc);
         let mut rest = text;
-        loop {
-            let Some((modifier, after)) = rest.split_once('-').filter(|(_, after)| !after.is_empty()) else { break };
+        while let Some((modifier, after)) = rest.split_once('-').filter(|(_, after)| !after.is_empty()) {
             match modifier.to_ascii_lowercase().as_str() {
                 "ctrl" => chord.ctrl = true,
                 "alt" => chord.alt = true,
@@ -162,8 +161,9 @@ impl FromStr for Chord {
         let mut chars = rest.chars();
         chord.key = match (chars.next(), chars.next()) {
             (Some(c), None) => Key::Char(c),
-            (Some('F' | 'f'), Some(_)) if rest[1..].parse::<u8>().is_ok() => {
-                Key::F(rest[1..].parse().map_err(|_| ChordError(text.to_owned()))?)
+            (Some('F' | 'f'), Some(_)) => {
+                let number = rest.get(1..).and_then(|digits| digits.parse().ok());
+                Key::F(number.ok_or_else(|| ChordError(text.to_owned()))?)
             }
             _ => match rest.to_ascii_lowercase().as_str() {
                 "space" => Key::Char(' '),

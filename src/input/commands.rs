@@ -209,6 +209,11 @@ pub const BINDINGS: &[Binding] = bindings! {
     Task: [c('G'), k(Key::End)] Command::Bottom, "bottom", "to the end";
     Task: [k(Key::PageDown), ctrl('d'), ctrl('f')] Command::PageDown, "page down", "a screen down";
     Task: [k(Key::PageUp), ctrl('u'), ctrl('b')] Command::PageUp, "page up", "a screen up";
+    Task: [c('1')] Command::Go(View::ForMe), "for me", "to the list of your tasks";
+    Task: [c('2')] Command::Go(View::MyGroups), "my groups", "to the list of your groups' tasks";
+    Task: [c('3')] Command::Go(View::AllOpen), "all open", "to the list of open tasks";
+    Task: [c('4')] Command::Go(View::Done), "done", "to the list of completed tasks";
+    Task: [c('5')] Command::Go(View::Cancelled), "cancelled", "to the list of cancelled tasks";
     Task: [c('D')] Command::Compare, "compare", "your answers beside those on the server";
     Task: [c('R')] Command::Reload, "reload", "read the task again";
     Task: [k(Key::Tab)] Command::Next, "next pane", "to the form";

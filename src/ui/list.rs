@@ -30,7 +30,7 @@ impl Columns {
         }
         let list = model.list();
         let widest = list.shown().skip(list.top()).take(rows).map(|row| display_width(row.task.def.name.raw())).max();
-        let kind = widest.unwrap_or(0).clamp(12, (rest * 2 / 5).max(12));
+        let kind = widest.unwrap_or(0).clamp(12, (rest / 2).max(12));
         Self { kind, notes: rest.saturating_sub(kind + 2), who, age }
     }
 }

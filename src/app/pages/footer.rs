@@ -159,6 +159,7 @@ fn overlay_footer(model: &Model, overlay: &Overlay) -> Vec<FooterItem> {
         Overlay::Compare { .. } if model.active_form().is_some_and(|form| form.conflict.is_some()) => {
             vec![item("k", "keep mine"), item("b", "take theirs"), item("Esc", "back")]
         }
+        Overlay::Compare { .. } if model.has_dead_answers() => vec![item("x", "forget yours"), item("Esc", "back")],
         _ => vec![item("j k", "scroll"), item("Esc", "back")],
     }
 }

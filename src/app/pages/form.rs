@@ -95,9 +95,9 @@ fn field_lines(
                 None => 18,
             };
             // All three stand side by side where there is room for them.
-            let all = room > 32;
+            let all = room >= 28;
             let cursor = if all { cursor } else { 1 };
-            let options = [(Some(true), "yes   "), (Some(false), "no   "), (None, "not set")];
+            let options = [(Some(true), "yes  "), (Some(false), "no  "), (None, "not set")];
             for (value, word) in options.into_iter().filter(|(value, _)| all || *value == choice) {
                 let tone = if choice == value { Tone::Strong } else { Tone::Quiet };
                 first.push((tone, format!("{} {word}", mark(choice == value))));
@@ -175,7 +175,8 @@ fn editor_lines(
     for (text, cursor) in lines.drain(from..(from + LINES_AT_MOST).min(count)) {
         let mut spans = prefix();
         match kind {
-            Some(kind) => spans.push((Tone::Quiet, display_line(kind).into_owned())),
+            // In brackets: not every terminal shows that it is not a text.
+            Some(kind) => spans.push((Tone::Quiet, format!("({})", display_line(kind)))),
             None => spans.push((Tone::Plain, text)),
         }
         spans.retain(|(_, text)| !text.is_empty());

@@ -3,7 +3,8 @@
 use crate::app::model::Model;
 use crate::app::sheet::{Sheet, Tone};
 use crate::domain::{
-    Count, Event, EventKind, Place, RunStatus, Status, TaskDetail, TaskRow, Untrusted, View, display_width, fit, time,
+    Connection, Count, Event, EventKind, Place, RunStatus, Status, TaskDetail, TaskRow, Untrusted, View, display_width,
+    fit, time,
 };
 
 fn name(model: &Model, user: &Untrusted) -> String {
@@ -164,7 +165,7 @@ fn about(model: &Model, detail: &TaskDetail, row: &TaskRow, sheet: &mut Sheet) {
     fact("definition", Tone::Plain, format!("{}, version {}", row.def.name, row.def.version));
     if let Some(at) = row.scheduled {
         let clock = time::clock(at, model.now.wall, &model.zone);
-        fact("here since", Tone::Plain, format!("{clock}, {}", time::ago(at, model.now.wall)));
+        fact("came", Tone::Plain, format!("{clock}, {}", time::ago(at, model.now.wall)));
     }
     match &detail.run {
         Some(run) => {
@@ -221,6 +222,11 @@ pub(crate) fn empty_sheet(model: &Model, width: usize) -> Sheet {
     if let Some(trouble) = &list.trouble {
         sheet.text(Tone::Error, &format!("The tasks could not be read: {trouble}."), 0);
         sheet.text(Tone::Quiet, "R tries again; it is tried on its own as well.", 0);
+        return sheet;
+    }
+    if let (None, Connection::Offline { why, .. }) = (list.read_at, &model.connection) {
+        sheet.text(Tone::Error, &format!("No answer: {why}."), 0);
+        sheet.text(Tone::Quiet, "It is tried again on its own.", 0);
         return sheet;
     }
     if list.read_at.is_none() {
