@@ -38,7 +38,7 @@ fn run<const N: usize>(workflow: &str, id: &str, variables: [(&str, lh::Variable
     Run {
         start: lh::RunWfRequest {
             wf_spec_name: workflow.to_owned(),
-            id: Some(format!("example-{id}")),
+            id: Some(id.to_owned()),
             variables: values(variables),
             ..Default::default()
         },
@@ -122,7 +122,7 @@ pub(super) fn runs(me: &Identity) -> Vec<Run> {
     let (mine, [bob, carol, erin]) = (super::group(me), super::colleagues(me));
     let me = me.user.as_str();
     vec![
-        calculation("calculation-1", "How many tiles of 30 x 60 cm for a room of 4.2 x 3.6 m").for_user(me).completed(
+        calculation("tiles", "How many tiles of 30 x 60 cm for a room of 4.2 x 3.6 m").for_user(me).completed(
             me,
             [
                 ("result", value(Double(84.0))),
@@ -130,7 +130,7 @@ pub(super) fn runs(me: &Identity) -> Vec<Run> {
                 ("sure", value(Bool(true))),
             ],
         ),
-        customer("customer-1", "Cedar Ltd", "GB")
+        customer("cedar", "Cedar Ltd", "GB")
             .claimed(carol, mine)
             .commented(carol, "The register entry is from last week.")
             .completed(
@@ -141,7 +141,7 @@ pub(super) fn runs(me: &Identity) -> Vec<Run> {
                     ("risk", value(Int(10))),
                 ],
             ),
-        customer("customer-2", "Dune Trading", "AE").claimed(carol, mine).completed(
+        customer("dune", "Dune Trading", "AE").claimed(carol, mine).completed(
             carol,
             [
                 ("identityChecked", value(Bool(true))),
@@ -151,11 +151,11 @@ pub(super) fn runs(me: &Identity) -> Vec<Run> {
                 ("remarks", text("Owned by a company of which the register shows nothing.")),
             ],
         ),
-        expense("expense-1", me, "Standing desk", 649.9, "EUR")
+        expense("desk", me, "Standing desk", 649.9, "EUR")
             .claimed(bob, mine)
             .commented(bob, "There are two free ones on the third floor.")
             .completed(bob, [("approved", value(Bool(false))), ("comment", text("Take one from the third floor."))]),
-        expense("expense-2", erin, "Conference ticket", 899.0, "EUR").claimed(carol, mine).completed(
+        expense("ticket", erin, "Conference ticket", 899.0, "EUR").claimed(carol, mine).completed(
             carol,
             [
                 ("approved", value(Bool(true))),
@@ -164,21 +164,21 @@ pub(super) fn runs(me: &Identity) -> Vec<Run> {
                 ("comment", text("The early price still holds.")),
             ],
         ),
-        invoice("invoice-1", "00416", 1).claimed(bob, mine).commented(bob, "A second scan of 00415.").cancelled(),
-        invoice("invoice-2", "00417", 2)
+        invoice("scan-416", "00416", 1).claimed(bob, mine).commented(bob, "A second scan of 00415.").cancelled(),
+        invoice("scan-417", "00417", 2)
             .claimed(bob, mine)
             .saved(bob, [("supplier", text("Northern Paper")), ("invoiceNumber", text("2026-1109"))]),
-        customer("customer-3", "Birch & Sons", "SE").for_user(me).commented(carol, "They want to order on Friday."),
-        expense("expense-3", bob, "Train to Bern", 86.4, "CHF").commented(bob, "The receipt is in the mail."),
-        expense("expense-4", carol, "Team dinner", 312.75, "EUR")
+        customer("birch", "Birch & Sons", "SE").for_user(me).commented(carol, "They want to order on Friday."),
+        expense("train", bob, "Train to Bern", 86.4, "CHF").commented(bob, "The receipt is in the mail."),
+        expense("dinner", carol, "Team dinner", 312.75, "EUR")
             .claimed(carol, mine)
             .saved(carol, [("amount", value(Double(280.0))), ("comment", text("Without the drinks, I think."))])
             .commented(carol, "It is my own dinner; somebody else has to decide.")
             .released(mine),
-        customer("customer-4", "ACME GmbH", "DE"),
-        invoice("invoice-3", "00418", 1),
-        calculation("calculation-2", "Working days between 1 March and 15 April, without the holidays").for_user(me),
-        expense("expense-5", erin, "Laptop", 1240.5, "EUR").for_user(me),
-        expense("expense-6", erin, "Fuel for the van", 74.2, "EUR").for_group("fleet"),
+        customer("acme", "ACME GmbH", "DE"),
+        invoice("scan-418", "00418", 1),
+        calculation("days", "Working days between 1 March and 15 April, without the holidays").for_user(me),
+        expense("laptop", erin, "Laptop", 1240.5, "EUR").for_user(me),
+        expense("fuel", erin, "Fuel for the van", 74.2, "EUR").for_group("fleet"),
     ]
 }

@@ -1,5 +1,6 @@
 //! The engine behind its listeners: what clients see of it, and how hosts follow each other.
 
+mod command_line;
 mod examples;
 mod lock;
 mod malformed;
