@@ -233,7 +233,8 @@ impl List {
         }
     }
 
-    /// Replaces the rows. The selected line stays where it is on the screen, even when its task left the view.
+    /// Replaces the rows. The selected line stays where it is on the screen, even when its task left the view, unless
+    /// rows would be hidden above it while lines below stay empty.
     fn merge(&mut self, tasks: Vec<TaskRow>, height: usize) {
         if std::mem::take(&mut self.anew) {
             self.rows.clear();
@@ -272,7 +273,7 @@ impl List {
         if first {
             (self.at, self.top) = (0, 0);
         }
-        self.scroll(height);
+        self.fill(height);
     }
 
     /// Shows a task as it is now, where it is listed. It stays in the view until the rows are read again.
@@ -342,6 +343,14 @@ mod tests {
         assert_eq!(line(&list), before);
         read(&mut list, &[8, 2, 1], 3);
         assert_eq!(line(&list).0, before.0);
+    }
+
+    #[test]
+    fn rows_that_come_above_are_shown_where_there_is_room() {
+        let mut list = List::new(View::ForMe, Order::NewestFirst);
+        read(&mut list, &[1], 10);
+        read(&mut list, &[4, 3, 2, 1], 10);
+        assert_eq!((list.at(), list.top()), (3, 0));
     }
 
     #[test]
