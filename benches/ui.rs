@@ -121,8 +121,8 @@ fn row(number: usize, now: Timestamp) -> TaskRow {
     TaskRow {
         id: TaskId { run: RunId::root(format!("4f2a{number:028x}")), guid: "0-1".to_owned() },
         def: DefId { name: def.into(), version: 0 },
-        status: if number % 2 == 0 { Status::Assigned } else { Status::Unassigned },
-        user: (number % 2 == 0).then(|| "amy".into()),
+        status: if number.is_multiple_of(2) { Status::Assigned } else { Status::Unassigned },
+        user: number.is_multiple_of(2).then(|| "amy".into()),
         group: Some("finance".into()),
         notes: Some(notes.into()),
         scheduled: Some(now - SignedDuration::from_mins(number as i64 * 7)),

@@ -193,11 +193,7 @@ impl<S: Server> Loop<S> {
                 Effect::KeepDraft { ticket, draft } => self.files.keep(ticket, draft),
                 Effect::FindDraft { key } => self.files.find(key),
                 Effect::DropDraft { key } => self.files.remove(key),
-                Effect::Copy { text } => {
-                    if !self.terminal.copy(&text) {
-                        tracing::info!("a text was too long for the clipboard");
-                    }
-                }
+                Effect::Copy { text } => self.terminal.copy(&text),
                 Effect::Edit { ticket, field, text } => {
                     self.terminal.release();
                     self.editing = true;

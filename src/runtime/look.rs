@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn the_environment_decides() {
-        let table: &[(&[(&str, &str)], bool, bool, u64)] = &[
+        type Row<'a> = (&'a [(&'a str, &'a str)], bool, bool, u64);
+        let table: &[Row<'_>] = &[
             (&[], true, true, 33),
             (&[("LANG", "de_CH.UTF-8")], true, true, 33),
             (&[("LANG", "de_CH.UTF-8"), ("LC_ALL", "C")], true, false, 33),

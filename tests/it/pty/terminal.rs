@@ -195,11 +195,8 @@ async fn hostile_task(address: &str) {
     use ostler::api::littlehorse::little_horse_client::LittleHorseClient;
 
     let mut client = LittleHorseClient::connect(address.to_owned()).await.unwrap();
-    let text = |text: &str| lh::VariableValue {
-        value: Some(lh::variable_value::Value::Str(text.to_owned())),
-        ..Default::default()
-    };
-    let amount = lh::VariableValue { value: Some(lh::variable_value::Value::Double(1.5)), ..Default::default() };
+    let text = |text: &str| lh::VariableValue { value: Some(lh::variable_value::Value::Str(text.to_owned())) };
+    let amount = lh::VariableValue { value: Some(lh::variable_value::Value::Double(1.5)) };
     let variables =
         [("requester", text(HOSTILE)), ("purpose", text(HOSTILE)), ("amount", amount), ("assignee", text("amy"))];
     let run = lh::RunWfRequest {
