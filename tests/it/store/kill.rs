@@ -259,5 +259,5 @@ async fn nothing_acknowledged_is_lost_when_the_program_is_killed() {
     server.kill();
     let disk = RealDisk::new(root.path().join("data"));
     let (engine, _writer) = Engine::open_stepped(&disk, EngineOptions::default(), core::execute).unwrap();
-    engine.snapshot().unwrap();
+    assert_eq!(core::check(&engine.snapshot().unwrap()), Ok(Vec::new()));
 }

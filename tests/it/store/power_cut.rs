@@ -170,8 +170,9 @@ impl World {
 
     /// What was found after a restart is what was acknowledged, or that and the batch in flight.
     fn recovered(&mut self, engine: &Engine, tally: &mut Tally) -> Result<(), String> {
-        let found = match engine.snapshot().and_then(|snapshot| everything(&snapshot)) {
-            Ok(found) => found,
+        let found = match engine.snapshot().and_then(|snapshot| Ok((core::check(&snapshot)?, everything(&snapshot)?))) {
+            Ok((wrong, found)) if wrong.is_empty() => found,
+            Ok((wrong, _)) => return Err(format!("indexes or counters are wrong: {wrong:?}")),
             Err(_) if self.disk.is_off() || engine.trouble().is_some() => return Ok(()),
             Err(fault) => return Err(format!("cannot be read after the restart: {fault}")),
         };
