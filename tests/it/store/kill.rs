@@ -233,7 +233,11 @@ async fn round(root: &Path, round: usize, random: &mut Random, book: &mut Book) 
     // Somewhere between the first and the hundredth answer.
     let enough = 1 + random.below(100);
     while acknowledged.load(Ordering::SeqCst) < enough {
-        told.notified().await;
+        tokio::select! {
+            () = told.notified() => {}
+            // A client ends only with the server: it met something that it did not expect.
+            Some(ended) = clients.join_next() => panic!("a client ended before the server: {ended:?}"),
+        }
     }
     server.kill();
     while let Some(done) = clients.join_next().await {

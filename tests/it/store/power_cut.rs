@@ -213,7 +213,8 @@ impl World {
         if self.promise == Promise::BeforeCommit {
             self.model = Some(after.clone());
         }
-        writer.step();
+        // One commit takes all; when it fails before it has, the rest is refused by the next.
+        while writer.step() {}
         let failed = engine.trouble().is_some();
         for (command, mut answer, expected) in waiting {
             let answer: Result<Reply, Refusal> =
