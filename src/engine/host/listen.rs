@@ -1,6 +1,5 @@
 //! The listeners of a host: the Unix socket, the pipe inside the process, and TCP when it was asked for.
 
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -109,14 +108,12 @@ fn accepted<S, T>(
     incoming.then(pause_after_error).map(move |stream| stream.map(&connection))
 }
 
-fn pause_after_error<S>(stream: io::Result<S>) -> impl Future<Output = io::Result<S>> {
-    async {
-        if let Err(error) = &stream {
-            tracing::warn!("a connection could not be accepted: {error}");
-            tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
-        }
-        stream
+async fn pause_after_error<S>(stream: io::Result<S>) -> io::Result<S> {
+    if let Err(error) = &stream {
+        tracing::warn!("a connection could not be accepted: {error}");
+        tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
     }
+    stream
 }
 
 /// Whom the kernel names at the other end of the socket. The host's own person goes by the name it knows; nobody
