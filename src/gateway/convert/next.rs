@@ -54,7 +54,8 @@ impl Walk<'_> {
             let last = edge.edge_condition.is_none();
             asked = true;
             let mut conditions = conditions.to_vec();
-            conditions.extend(when);
+            // Otherwise twice is otherwise.
+            conditions.extend(when.filter(|when| conditions.last() != Some(when)));
             self.sink(&edge.sink_node_name, conditions);
             if last {
                 break;

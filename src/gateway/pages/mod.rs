@@ -188,3 +188,6 @@ impl Gateway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
