@@ -1,7 +1,7 @@
 //! The layers put together: pure, but for [`Sources::read`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::own::{self, Own};
 use super::{Config, ConfigError, Flags, Origin, Paths, Person, Setting, Target, properties};
@@ -100,25 +100,25 @@ impl Sources {
     }
 }
 
-fn own_layer(path: &PathBuf, bytes: &[u8]) -> Result<(PathBuf, Own), ConfigError> {
+fn own_layer(path: &Path, bytes: &[u8]) -> Result<(PathBuf, Own), ConfigError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         ConfigError::Malformed {
-            path: path.clone(),
+            path: path.to_owned(),
             line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
             reason: "it is not UTF-8 text.".to_owned(),
         }
     })?;
-    Ok((path.clone(), own::parse(path, text)?))
+    Ok((path.to_owned(), own::parse(path, text)?))
 }
 
-fn littlehorse_layer(path: &PathBuf, bytes: &[u8]) -> Result<(PathBuf, Shared), ConfigError> {
+fn littlehorse_layer(path: &Path, bytes: &[u8]) -> Result<(PathBuf, Shared), ConfigError> {
     let found = properties::parse(&properties::decode(bytes)).map_err(|error| ConfigError::Malformed {
-        path: path.clone(),
+        path: path.to_owned(),
         line: error.line,
         reason: format!("{}.", error.reason),
     })?;
-    Ok((path.clone(), Shared::collect(|name| found.get(name).cloned())))
+    Ok((path.to_owned(), Shared::collect(|name| found.get(name).cloned())))
 }
 
 /// Puts the layers together.

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 
 /// Layers from texts, as they would be read.

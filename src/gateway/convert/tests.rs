@@ -86,8 +86,11 @@ fn nodes_by_the_names_that_people_know() {
     }
 }
 
+/// Where an edge leads, and when.
+type Edge = (&'static str, Option<lh::VariableAssignment>);
+
 /// A thread of nodes with their edges.
-fn spec(nodes: Vec<(&str, lh::node::Node, Vec<(&str, Option<lh::VariableAssignment>)>)>) -> lh::WfSpec {
+fn spec(nodes: Vec<(&str, lh::node::Node, Vec<Edge>)>) -> lh::WfSpec {
     let nodes = nodes
         .into_iter()
         .map(|(name, node, edges)| {
