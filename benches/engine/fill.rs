@@ -52,7 +52,7 @@ fn life(number: usize) -> Vec<Request> {
         claim(&run, 1, &person).into(),
         complete(&run, 1, &person).into(),
     ];
-    if number / PEOPLE % 10 == 0 {
+    if (number / PEOPLE).is_multiple_of(10) {
         requests.push(claim(&run, 2, &person).into());
     }
     requests
