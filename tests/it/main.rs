@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "clippy.toml allows them in test functions; the helpers here are tests too"
+    clippy::print_stdout,
+    reason = "clippy.toml allows them in test functions, and the helpers here are tests too; a seed must be told"
 )]
 
 mod architecture;

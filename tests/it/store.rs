@@ -3,6 +3,7 @@
 mod kill;
 mod power_cut;
 mod random;
+#[allow(dead_code, reason = "shared with the benchmark, which uses the rest")]
 mod server;
 mod sim_disk;
 mod workload;
