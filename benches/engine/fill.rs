@@ -13,7 +13,7 @@ use ostler::engine::writer::{Clock, SystemClock};
 use crate::workload::{results, run_wf, task_def, wf_spec};
 
 /// People that the tasks are for.
-pub const PEOPLE: usize = 100;
+pub const PEOPLE: usize = 20;
 
 /// Runs in one commit.
 const RUNS: usize = 1_000;
@@ -43,7 +43,7 @@ pub fn complete(run: &str, position: u32, person: &str) -> lh::CompleteUserTaskR
     }
 }
 
-/// A run of two tasks: the first done by somebody, the second open, one in ten of those claimed.
+/// A run of two tasks: the first done by somebody, the second open, three in ten of those claimed.
 fn life(number: usize) -> Vec<Request> {
     let run = format!("fill-{number:07}");
     let person = format!("user{}", number % PEOPLE);
@@ -52,7 +52,7 @@ fn life(number: usize) -> Vec<Request> {
         claim(&run, 1, &person).into(),
         complete(&run, 1, &person).into(),
     ];
-    if (number / PEOPLE).is_multiple_of(10) {
+    if number / PEOPLE % 10 < 3 {
         requests.push(claim(&run, 2, &person).into());
     }
     requests

@@ -179,8 +179,9 @@ async fn act(client: &mut LittleHorseClient<Channel>, deed: Deed, run: &str) {
     }
 }
 
-/// Every client has a connection of its own and gives one durable command after the other.
-pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) -> Vec<(&'static str, f64, Times)> {
+/// Every client has a connection of its own and gives one durable command after the other. For each kind of command:
+/// how many a second, how long each took, and KiB that went to the disk for one.
+pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) -> Vec<(&'static str, f64, Times, u64)> {
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(client(server.over_tcp().await));
@@ -188,6 +189,7 @@ pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) ->
     let mut all = Vec::new();
     let deeds = [("RunWf", Deed::Run), ("claim", Deed::Claim), ("save", Deed::Save), ("complete", Deed::Complete)];
     for (name, deed) in deeds {
+        let before = crate::written(server);
         let start = Instant::now();
         let mut working = JoinSet::new();
         for (number, client) in connections.iter().enumerate() {
@@ -207,7 +209,8 @@ pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) ->
             times.0.extend(done.unwrap().0);
         }
         let rate = times.0.len() as f64 / start.elapsed().as_secs_f64();
-        all.push((name, rate, times));
+        let written = (crate::written(server) - before) / 1024 / times.0.len() as u64;
+        all.push((name, rate, times, written));
     }
     all
 }

@@ -81,6 +81,12 @@ fn memory(server: &Server, name: &str) -> u64 {
     line.and_then(|line| line.trim_matches([':', ' ', '\t', 'k', 'B']).parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
+/// Bytes that the server has sent to the disk so far.
+fn written(server: &Server) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{}/io", server.pid())).unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or_default()
+}
+
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -95,7 +101,6 @@ async fn first_answer(root: &Path) -> (Server, Duration) {
 
 async fn measure(root: &Path, tasks: usize, smoke: bool) {
     println!("\n{tasks} tasks");
-    println!("  flush of this disk          {}", probe(root));
     let (server, clean) = first_answer(root).await;
     let before = load::reads(&server, if smoke { 20 } else { 400 }).await;
     for (name, times) in before {
@@ -104,8 +109,9 @@ async fn measure(root: &Path, tasks: usize, smoke: bool) {
     let clients: &[(usize, usize)] = if smoke { &[(1, 10), (8, 5)] } else { &[(1, 400), (32, 200), (128, 100)] };
     let round = server.pid();
     for (clients, each) in clients {
-        for (name, rate, times) in load::writes(&server, round, *clients, *each).await {
-            println!("  {name:<8} {clients:>3} clients {rate:>9.0}/s  {times}");
+        println!("  flush of this disk          {}", probe(root));
+        for (name, rate, times, written) in load::writes(&server, round, *clients, *each).await {
+            println!("  {name:<8} {clients:>3} clients {rate:>9.0}/s  {times}, {written} KiB written each");
         }
     }
     println!(
@@ -125,7 +131,6 @@ async fn measure(root: &Path, tasks: usize, smoke: bool) {
     let file = std::fs::metadata(root.join("data/db.redb")).unwrap();
     let mib = |bytes: u64| bytes >> 20;
     println!("  disk                        {} MiB used, {} MiB long", mib(file.blocks() * 512), mib(file.len()));
-    println!("  flush of this disk          {}", probe(root));
 }
 
 fn main() {
