@@ -15,7 +15,6 @@ pub(super) fn run(args: &PathsArgs) -> Result<(), Failure> {
         ("littlehorse", &paths.littlehorse_file),
         ("data", &config.data_dir.value),
         ("drafts", &paths.drafts_dir()),
-        ("view", &paths.view_state_file()),
         ("log", &paths.log_file()),
     ];
     let mut text = String::new();

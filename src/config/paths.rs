@@ -17,7 +17,7 @@ pub struct Paths {
     pub littlehorse_file: PathBuf,
     /// Where the bundled engine keeps its state unless told otherwise.
     pub data_dir: PathBuf,
-    /// Drafts, view state and logs lie below it. Apart from the data directory, which may be shared by many people.
+    /// Drafts and logs lie below it. Apart from the data directory, which may be shared by many people.
     pub state_dir: PathBuf,
 }
 
@@ -41,11 +41,6 @@ impl Paths {
     /// The drafts of forms.
     pub fn drafts_dir(&self) -> PathBuf {
         self.state_dir.join("drafts")
-    }
-
-    /// What the screen remembers from the last time.
-    pub fn view_state_file(&self) -> PathBuf {
-        self.state_dir.join("view.json")
     }
 
     /// The log.

@@ -28,15 +28,6 @@ pub struct Drafts {
     tenant: String,
 }
 
-/// All drafts of a place and tenant.
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// Those that can be read, newest first.
-    pub drafts: Vec<Draft>,
-    /// What happened to the others.
-    pub troubles: Vec<LocalError>,
-}
-
 #[derive(Serialize)]
 struct Written<'a> {
     format: u32,
@@ -84,31 +75,6 @@ impl Drafts {
     /// Removes the draft of a key; fine if there is none.
     pub fn remove(&self, key: &DraftKey) -> Result<(), LocalError> {
         files::remove(&self.path(key))
-    }
-
-    /// All drafts of this place and tenant.
-    pub fn list(&self) -> Result<Kept, LocalError> {
-        let mut kept = Kept::default();
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(kept),
-            Err(source) => return Err(LocalError::Io { doing: "read", path: self.dir.clone(), source }),
-        };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            if path.extension().is_none_or(|ending| ending != ENDING) {
-                continue;
-            }
-            match self.read(&path) {
-                Ok(Some(read)) if read.place == self.place && read.tenant == self.tenant => {
-                    kept.drafts.push(read.draft);
-                }
-                Ok(_) => {}
-                Err(trouble) => kept.troubles.push(trouble),
-            }
-        }
-        kept.drafts.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.key.cmp(&b.key)));
-        Ok(kept)
     }
 
     fn read(&self, path: &Path) -> Result<Option<Read>, LocalError> {

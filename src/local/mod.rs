@@ -1,16 +1,14 @@
-//! The files of this person: drafts and view state.
+//! The files of this person: the drafts of forms.
 //!
 //! Everything here is plain blocking code that waits for the disk (each kept draft is flushed). It is meant for the
 //! runtime's own I/O thread, never for the loop that draws, and never for an async task.
 
 mod drafts;
 mod files;
-mod view_state;
 
 use std::path::PathBuf;
 
-pub use drafts::{Drafts, Kept};
-pub use view_state::ViewState;
+pub use drafts::Drafts;
 
 /// Why a file of this person's could not be used. Texts are whole sentences.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod documents;
 mod hosting;
 mod pty;
 mod store;

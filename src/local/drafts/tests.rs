@@ -8,6 +8,42 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{Base, DefId, DraftText, FieldPath, RunId, TaskId, Untrusted, Value, Values};
 
+/// All drafts of a place and tenant.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Those that can be read, newest first.
+    drafts: Vec<Draft>,
+    /// What happened to the others.
+    troubles: Vec<LocalError>,
+}
+
+impl Drafts {
+    /// All drafts of this place and tenant.
+    fn list(&self) -> Result<Kept, LocalError> {
+        let mut kept = Kept::default();
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(kept),
+            Err(source) => return Err(LocalError::Io { doing: "read", path: self.dir.clone(), source }),
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.extension().is_none_or(|ending| ending != ENDING) {
+                continue;
+            }
+            match self.read(&path) {
+                Ok(Some(read)) if read.place == self.place && read.tenant == self.tenant => {
+                    kept.drafts.push(read.draft);
+                }
+                Ok(_) => {}
+                Err(trouble) => kept.troubles.push(trouble),
+            }
+        }
+        kept.drafts.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.key.cmp(&b.key)));
+        Ok(kept)
+    }
+}
+
 fn task(run: &[&str], guid: &str) -> DraftKey {
     let run = RunId::new(run.iter().map(|id| (*id).to_owned()).collect());
     DraftKey::Task(TaskId { run, guid: guid.to_owned() })
