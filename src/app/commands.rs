@@ -5,7 +5,7 @@ use super::effect::Effect;
 use super::model::{Focus, Model, Screen};
 use super::overlay::{LinePrompt, Overlay};
 use super::sheet::Tone;
-use crate::domain::{Kind, Order};
+use crate::domain::Order;
 use crate::input::{Command, Context};
 
 impl Model {
@@ -267,7 +267,7 @@ impl Model {
     fn edit_elsewhere(&mut self, effects: &mut Vec<Effect>) {
         let Some(form) = self.active_form() else { return };
         let Some(field) = form.fields.get(form.focus) else { return };
-        if field.field.kind != Kind::Str || form.conflict.is_some() {
+        if !field.field.kind.takes_lines() || form.conflict.is_some() {
             self.say(Tone::Quiet, "Only a text can be edited elsewhere.");
             return;
         }

@@ -43,7 +43,7 @@ pub(crate) struct FieldState {
 impl FieldState {
     fn new(path: FieldPath, field: Field, loaded: Option<Value>) -> Self {
         let loaded = loaded.or_else(|| field.default.clone());
-        let edit = TextEdit::new(&edit_text(loaded.as_ref()), field.kind == Kind::Str);
+        let edit = TextEdit::new(&edit_text(loaded.as_ref()), field.kind.takes_lines());
         Self { path, field, loaded, edit }
     }
 
@@ -67,6 +67,7 @@ impl FieldState {
                 | (Kind::Double, Some(Value::Double(_)))
                 | (Kind::Bool, Some(Value::Bool(_)))
                 | (Kind::Struct(_) | Kind::Other(_), Some(_)) => true,
+                (Kind::Json(wanted), Some(Value::Json(is, _))) => wanted == is,
                 _ => false,
             };
             if fits {
@@ -290,7 +291,7 @@ impl FormState {
             if !(changed && keep_typed) {
                 let text = edit_text(field.loaded.as_ref());
                 if field.edit.text() != text {
-                    field.edit = TextEdit::new(&text, field.field.kind == Kind::Str);
+                    field.edit = TextEdit::new(&text, field.field.kind.takes_lines());
                 }
             }
         }
@@ -337,7 +338,7 @@ impl FormState {
             },
             Kind::Struct(_) | Kind::Other(_) => {}
             Kind::Int | Kind::Double => field.edit.insert(text.trim()),
-            Kind::Str => field.edit.insert(text),
+            Kind::Str | Kind::Json(_) => field.edit.insert(text),
         }
     }
 

@@ -8,7 +8,6 @@ use super::model::{Focus, Model, Screen};
 use super::msg::{Msg, Now, Signal};
 use super::overlay::Overlay;
 use super::sheet::Tone;
-use crate::domain::Kind;
 
 impl Model {
     pub(super) fn take(&mut self, msg: Msg) -> Update {
@@ -112,7 +111,7 @@ impl Model {
     fn take_edited(&mut self, key: &crate::domain::DraftKey, index: usize, text: &str) {
         let due = self.now.since_start + KEEP_AFTER;
         if let Some(form) = self.forms.get_mut(key) {
-            if let Some(field) = form.fields.get_mut(index).filter(|field| field.field.kind == Kind::Str) {
+            if let Some(field) = form.fields.get_mut(index).filter(|field| field.field.kind.takes_lines()) {
                 // Editors end the last line; the field did not ask for it.
                 let trimmed = text.strip_suffix('\n').filter(|_| !field.edit.text().ends_with('\n')).unwrap_or(text);
                 field.edit.set(&trimmed.replace("\r\n", "\n"));

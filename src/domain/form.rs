@@ -44,10 +44,31 @@ pub enum Kind {
     Double,
     /// Yes or no; not set is neither.
     Bool,
+    /// JSON, typed as text.
+    Json(Json),
     /// A group of fields.
     Struct(Vec<Field>),
     /// A kind that is not filled in here, by the name that LittleHorse gives it.
     Other(String),
+}
+
+/// What a JSON text has to be at the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Json {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    List,
+}
+
+impl Json {
+    /// In two words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Object => "JSON object",
+            Self::List => "JSON list",
+        }
+    }
 }
 
 /// Where a leaf of the tree is: the keys from the top.
@@ -95,6 +116,9 @@ pub enum FieldError {
     /// Neither yes nor no.
     #[error("neither yes nor no: \"{0}\"")]
     NotBool(Untrusted),
+    /// Not JSON, or of the other form.
+    #[error("not a {what}: {1}", what = .0.words())]
+    NotJson(Json, String),
     /// A completion needs a value here.
     #[error("needed to complete")]
     Missing,
@@ -118,9 +142,15 @@ impl Kind {
             Self::Int => "whole number",
             Self::Double => "number",
             Self::Bool => "yes or no",
+            Self::Json(json) => json.words(),
             Self::Struct(_) => "group",
             Self::Other(name) => name,
         }
+    }
+
+    /// Whether its text may have many lines.
+    pub fn takes_lines(&self) -> bool {
+        matches!(self, Self::Str | Self::Json(_))
     }
 
     /// Why a field of this kind cannot be filled in here; `None` when it can.
@@ -150,8 +180,22 @@ impl Kind {
                 "false" => Ok(Some(Value::Bool(false))),
                 _ => Err(FieldError::NotBool(text.into())),
             },
+            Self::Json(json) => parse_json(*json, trimmed).map(Some),
             Self::Struct(_) | Self::Other(_) => Ok(None),
         }
+    }
+}
+
+/// The text stays as it was typed: only its form is looked at.
+fn parse_json(json: Json, text: &str) -> Result<Value, FieldError> {
+    let wrong = |why: String| FieldError::NotJson(json, why);
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    match (json, value) {
+        (Json::Object, serde_json::Value::Object(_)) | (Json::List, serde_json::Value::Array(_)) => {
+            Ok(Value::Json(json, text.into()))
+        }
+        (Json::Object, _) => Err(wrong("it begins with { and ends with }".to_owned())),
+        (Json::List, _) => Err(wrong("it begins with [ and ends with ]".to_owned())),
     }
 }
 
@@ -272,6 +316,16 @@ mod tests {
         assert_eq!(Kind::Bool.parse("false"), Ok(Some(Value::Bool(false))));
         assert_eq!(Kind::Bool.parse(""), Ok(None));
         assert!(Kind::Bool.parse("ja").is_err());
+
+        let object = |text: &str| Kind::Json(Json::Object).parse(text).map_err(|error| error.to_string());
+        assert_eq!(
+            object(" {\"b\": 1, \"a\": 2}\n"),
+            Ok(Some(Value::Json(Json::Object, "{\"b\": 1, \"a\": 2}".into())))
+        );
+        assert_eq!(object(" "), Ok(None));
+        assert_eq!(object("[]"), Err("not a JSON object: it begins with { and ends with }".to_owned()));
+        assert!(object("{\"a\": }").is_err_and(|text| text.starts_with("not a JSON object: expected value at line 1")));
+        assert!(Kind::Json(Json::List).parse("[1, {\"x\": null}]").is_ok_and(|value| value.is_some()));
     }
 
     #[test]

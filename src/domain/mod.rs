@@ -17,7 +17,7 @@ mod view;
 pub use ability::{Abilities, Ability};
 pub use draft::{Base, Draft, DraftKey, DraftText, Since};
 pub use event::{Event, EventKind};
-pub use form::{Field, FieldError, FieldPath, Form, Kind};
+pub use form::{Field, FieldError, FieldPath, Form, Json, Kind};
 pub use id::{DefId, RunId, TaskId};
 pub use place::{Connection, HostInfo, Identity, Place};
 pub use run::{NextStep, OnCancel, RunBrief, RunDetail, RunFailure, RunStatus, RunStep, Workflow};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Untrusted;
+use super::{Json, Untrusted};
 
 /// Values by field name. A name that no definition knows is kept too: a save replaces all of them.
 pub type Values = BTreeMap<String, Value>;
@@ -22,11 +22,13 @@ pub enum Value {
     Double(f64),
     /// Yes or no.
     Bool(bool),
+    /// JSON, as text.
+    Json(Json, Untrusted),
     /// A group of values (a struct).
     Struct(Values),
     /// A value of a kind that is not filled in here. It is shown as text and sent back byte for byte.
     Opaque {
-        /// The kind as LittleHorse names it: `JSON_OBJ`, `TIMESTAMP`.
+        /// The kind as LittleHorse names it: `BYTES`, `TIMESTAMP`.
         kind: String,
         /// What to show.
         text: Untrusted,
@@ -40,7 +42,7 @@ impl Value {
     pub fn edit_text(&self) -> String {
         match self {
             Self::Null => String::new(),
-            Self::Str(text) => text.raw().to_owned(),
+            Self::Str(text) | Self::Json(_, text) => text.raw().to_owned(),
             Self::Int(number) => number.to_string(),
             // Debug, not Display: the shortest text that reads back as the same number, and short for 1e300 as well.
             Self::Double(number) => format!("{number:?}"),

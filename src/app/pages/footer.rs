@@ -62,7 +62,7 @@ pub(crate) fn footer(model: &Model) -> Vec<FooterItem> {
             items.push(bound(context, Command::Next));
             let text = model.active_form().and_then(|form| form.fields.get(form.focus));
             match text.map(|field| &field.field.kind) {
-                Some(crate::domain::Kind::Str) => {
+                Some(kind) if kind.takes_lines() => {
                     items.push(Some(item("Alt-Enter", "new line")));
                     items.push(bound(context, Command::Editor));
                 }

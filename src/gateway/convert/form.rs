@@ -2,7 +2,7 @@
 
 use super::value::from_proto;
 use crate::api::littlehorse as lh;
-use crate::domain::{Field, Form, Kind, Untrusted};
+use crate::domain::{Field, Form, Json, Kind, Untrusted};
 use lh::type_definition::DefinedType;
 
 /// The form of a UserTaskDef.
@@ -63,6 +63,8 @@ fn kind(number: i32) -> Kind {
         Ok(lh::VariableType::Int) => Kind::Int,
         Ok(lh::VariableType::Double) => Kind::Double,
         Ok(lh::VariableType::Bool) => Kind::Bool,
+        Ok(lh::VariableType::JsonObj) => Kind::Json(Json::Object),
+        Ok(lh::VariableType::JsonArr) => Kind::Json(Json::List),
         Ok(other) => Kind::Other(other.as_str_name().to_owned()),
         Err(_) => Kind::Other(format!("type {number}")),
     }

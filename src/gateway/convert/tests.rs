@@ -7,7 +7,7 @@ use prost::Message;
 use super::value::{from_proto, to_proto};
 use super::*;
 use crate::api::littlehorse as lh;
-use crate::domain::{NextStep, OnCancel, RunId, Status, TaskId, Value};
+use crate::domain::{Json, NextStep, OnCancel, RunId, Status, TaskId, Value};
 use lh::variable_assignment::{Expression, NodeOutputReference, Path, Source, expression::Operation};
 use lh::variable_value::Value as Kind;
 
@@ -18,8 +18,6 @@ fn value(kind: Kind) -> lh::VariableValue {
 #[test]
 fn values_go_both_ways_and_odd_ones_keep_their_bytes() {
     let odd = [
-        Kind::JsonObj("{\"a\": 1}".to_owned()),
-        Kind::JsonArr("[".to_owned()),
         Kind::Bytes(vec![0, 255]),
         Kind::WfRunId(lh::WfRunId { id: "r".to_owned(), parent_wf_run_id: None }),
         Kind::UtcTimestamp(prost_types::Timestamp { seconds: i64::MAX, nanos: -1 }),
@@ -32,6 +30,13 @@ fn values_go_both_ways_and_odd_ones_keep_their_bytes() {
         let kept = from_proto(&given);
         assert!(matches!(kept, Value::Opaque { .. }), "{kept:?}");
         assert_eq!(to_proto(&kept), Some(given));
+    }
+    for (kind, kept) in [
+        (Kind::JsonObj("{\"a\": 1}".to_owned()), Value::Json(Json::Object, "{\"a\": 1}".into())),
+        (Kind::JsonArr("[".to_owned()), Value::Json(Json::List, "[".into())),
+    ] {
+        assert_eq!(from_proto(&value(kind.clone())), kept);
+        assert_eq!(to_proto(&kept), Some(value(kind)));
     }
     assert_eq!(from_proto(&lh::VariableValue::default()), Value::Null);
     assert_eq!(to_proto(&Value::Null), Some(lh::VariableValue::default()));

@@ -6,7 +6,7 @@ use prost::Message;
 
 use super::{run_id, time};
 use crate::api::littlehorse as lh;
-use crate::domain::{Untrusted, Value, Values};
+use crate::domain::{Json, Untrusted, Value, Values};
 use lh::variable_value::Value as Kind;
 
 /// A value that was kept as bytes and is no longer what it was, such as from a draft that was edited by hand.
@@ -45,8 +45,8 @@ pub(in crate::gateway) fn from_proto(value: &lh::VariableValue) -> Value {
         Some(Kind::Int(number)) => Value::Int(*number),
         Some(Kind::Double(number)) => Value::Double(*number),
         Some(Kind::Bool(yes)) => Value::Bool(*yes),
-        Some(Kind::JsonObj(text)) => opaque("JSON_OBJ", text.clone()),
-        Some(Kind::JsonArr(text)) => opaque("JSON_ARR", text.clone()),
+        Some(Kind::JsonObj(text)) => Value::Json(Json::Object, text.as_str().into()),
+        Some(Kind::JsonArr(text)) => Value::Json(Json::List, text.as_str().into()),
         Some(Kind::Bytes(bytes)) => opaque("BYTES", format!("{} bytes", bytes.len())),
         Some(Kind::WfRunId(id)) => opaque("WF_RUN_ID", run_id(id).to_string()),
         Some(Kind::UtcTimestamp(at)) => {
@@ -70,6 +70,8 @@ pub(in crate::gateway) fn to_proto(value: &Value) -> Option<lh::VariableValue> {
         Value::Int(number) => Some(Kind::Int(*number)),
         Value::Double(number) => Some(Kind::Double(*number)),
         Value::Bool(yes) => Some(Kind::Bool(*yes)),
+        Value::Json(Json::Object, text) => Some(Kind::JsonObj(text.raw().to_owned())),
+        Value::Json(Json::List, text) => Some(Kind::JsonArr(text.raw().to_owned())),
         Value::Opaque { bytes, .. } => return lh::VariableValue::decode(bytes.as_slice()).ok(),
         Value::Struct(fields) => {
             let fields = fields
