@@ -307,12 +307,15 @@ impl Session {
     }
 
     /// The terminal is as it was before the program: its modes, its screen, its cursor.
-    pub fn assert_given_back(&self) {
-        let now = tcgetattr(&self.tty).unwrap();
-        let modes = |modes: &Termios| (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes);
+    pub fn assert_given_back(&mut self) {
+        // The modes of the line follow the last bytes, and nothing tells when: they are asked for again and again.
+        let until = Instant::now() + LIMIT;
+        while !self.has_its_line_modes() && Instant::now() < until {
+            self.look(Duration::from_millis(10));
+        }
         let screen = self.screen();
         let wrong = [
-            (modes(&now) != modes(&self.before), "the line's modes"),
+            (!self.has_its_line_modes(), "the line's modes"),
             (screen.alternate_screen(), "the alternate screen"),
             (screen.hide_cursor(), "the hidden cursor"),
             (screen.bracketed_paste(), "bracketed paste"),
@@ -325,6 +328,11 @@ impl Session {
         if !wrong.is_empty() {
             self.fail(&format!("not given back: {}", wrong.join(", ")));
         }
+    }
+
+    fn has_its_line_modes(&self) -> bool {
+        let modes = |modes: &Termios| (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes);
+        modes(&tcgetattr(&self.tty).unwrap()) == modes(&self.before)
     }
 
     /// Whether the first mark came after the second.
