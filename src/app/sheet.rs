@@ -190,7 +190,9 @@ mod tests {
                 let piece = line.get(range);
                 prop_assert!(piece.is_some());
                 let piece = piece.unwrap_or_default();
-                prop_assert!(UnicodeWidthStr::width(piece.trim_end()) <= columns.max(2), "{:?}", piece);
+                // One grapheme may be wider than the column (a letter with several spacing marks); it stays whole.
+                let fits = UnicodeWidthStr::width(piece.trim_end()) <= columns;
+                prop_assert!(fits || piece.trim_end().graphemes(true).count() == 1, "{:?}", piece);
             }
             prop_assert_eq!(at, line.len());
         }
