@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use crate::engine::core::derive::{self, Derived};
 use crate::engine::core::id;
-use crate::engine::core::index::{self, KeyRows, Rows};
-use crate::engine::core::key::{self, IdKind, KeyIndex, Kind, ObjKey, Place, RunRef, Word, pair};
+use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
-    NodeOutputRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
-    VariableRecord, WfRunRecord, WfSpecRecord, describe,
+    NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord,
+    WfSpecRecord, describe,
 };
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Reader, State, Table};
@@ -43,14 +43,13 @@ pub fn check(state: &dyn State) -> Result<Vec<Discrepancy>, Fault> {
         last_number: number(state, LAST_NUMBER)?,
         lead: ordinal_lead(state)?,
         counts: BTreeMap::new(),
-        key_rows: 0,
-        ids: 0,
+        rows: BTreeMap::new(),
         run: None,
         task: None,
     };
     check.dictionary()?;
     check.objects()?;
-    check.rows()?;
+    check.leftovers()?;
     Ok(check.found)
 }
 
@@ -65,12 +64,10 @@ struct Check<'a> {
     last_ordinal: u64,
     last_number: u64,
     lead: u64,
-    /// Rows of `Idx` that the objects ask for, by index, attribute and status.
+    /// What the objects ask of the counters.
     counts: BTreeMap<Vec<u8>, u64>,
-    /// Rows of `KeyIdx` that the objects ask for.
-    key_rows: u64,
-    /// Rows of `Ids` that the objects ask for.
-    ids: u64,
+    /// How many rows the objects ask for, by table.
+    rows: BTreeMap<Table, u64>,
     /// The WfRun that the walk is in, with its tenant.
     run: Option<(RunRef, u32)>,
     /// The UserTaskRun that the walk is in, and how many of its events are still to come.
@@ -158,6 +155,17 @@ impl Check<'_> {
             self.tell(describe(key), "its WfRun is missing");
             return Ok(());
         }
+        if key.kind == Kind::WfRun {
+            let record: WfRunRecord = Record::decode(key, bytes)?;
+            self.run = Some((RunRef(key.scope), record.facts.tenant));
+        }
+        let tenant = match self.run {
+            Some((run, tenant)) if is_of_run && run.0 == key.scope => tenant,
+            _ => u32::try_from(key.scope).unwrap_or_default(),
+        };
+        let derived =
+            derive::of(key, bytes, tenant, &mut |word, text| Ok(self.word(tenant, word, text)?.unwrap_or_default()))?;
+        self.derived(key, derived)?;
         match key.kind {
             Kind::Tenant => self.tenant(key, &Record::decode(key, bytes)?),
             Kind::UserTaskDef => self.user_task_def(key, &Record::decode(key, bytes)?),
@@ -166,14 +174,9 @@ impl Check<'_> {
             Kind::NodeRun => self.node_run(key, &Record::decode(key, bytes)?),
             Kind::Variable => self.variable(key, &Record::decode(key, bytes)?),
             Kind::UserTaskRun if key.n == 0 => self.user_task_run(key, &Record::decode(key, bytes)?),
-            Kind::UserTaskRun => {
-                let _: UserTaskEventRecord = Record::decode(key, bytes)?;
-                self.user_task_event(key)
-            }
-            Kind::NodeOutput => {
-                let _: NodeOutputRecord = Record::decode(key, bytes)?;
-                Ok(())
-            }
+            Kind::UserTaskRun => self.user_task_event(key),
+            // What follows from the others was looked at already.
+            _ => Ok(()),
         }
     }
 
@@ -201,12 +204,11 @@ impl Check<'_> {
     }
 
     fn user_task_def(&mut self, key: ObjKey, record: &UserTaskDefRecord) -> Result<(), Fault> {
+        let version = u32::try_from(record.message.version).unwrap_or(u32::MAX);
         let tenant = u32::try_from(key.scope).unwrap_or_default();
-        let (def, version) = (&record.message, u32::try_from(record.message.version).unwrap_or(u32::MAX));
-        let name = self.word(tenant, Word::Name, &def.name)?;
+        let name = self.word(tenant, Word::Name, &record.message.name)?;
         self.at(key, name.map(|name| read::user_task_def_key(tenant, name, version)));
-        let live = record.facts.deleted.is_none();
-        self.listed(tenant, KeyIndex::UserTaskDefs, &def.name, u64::from(version), live)
+        Ok(())
     }
 
     fn wf_spec(&mut self, key: ObjKey, record: &WfSpecRecord) -> Result<(), Fault> {
@@ -215,41 +217,13 @@ impl Check<'_> {
         let [major, revision] = [id.major_version, id.revision].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let name = self.word(tenant, Word::Name, &id.name)?;
         self.at(key, name.map(|name| read::wf_spec_key(tenant, name, major, revision)));
-        let live = record.facts.deleted.is_none();
-        self.listed(tenant, KeyIndex::WfSpecs, &id.name, pair(major, revision), live)
-    }
-
-    fn listed(&mut self, tenant: u32, index: KeyIndex, name: &str, version: u64, live: bool) -> Result<(), Fault> {
-        let key = key::key_index(index, tenant, format!("{name}/").as_bytes(), version);
-        if live {
-            return self.key_rows([(key, Vec::new())].into());
-        }
         Ok(())
     }
 
     fn wf_run(&mut self, key: ObjKey, record: &WfRunRecord) -> Result<(), Fault> {
-        let (run, tenant) = (RunRef(key.scope), record.facts.tenant);
-        self.run = Some((run, tenant));
-        let reader = Reader { state: self.state, tenant: Some(tenant) };
-        let id = record.message.id.clone().unwrap_or_default();
-        self.ids += 1;
-        if reader.run_ref(&id)? != Some(run) {
-            self.tell(describe(key), format!("the id {} does not lead to it", id::wf_run_text(&id)));
-        }
         let started = record.message.start_time.as_ref().map(id::milliseconds);
         self.ordinal(key, key.scope, started.unwrap_or_default());
-        let parent = match id.parent_wf_run_id.as_deref() {
-            Some(parent) => reader.run_ref(parent)?,
-            None => None,
-        };
-        let (rows, key_rows) =
-            index::run_rows(tenant, run, parent, record, &mut |word, text| self.word_or_none(tenant, word, text))?;
-        self.idx_rows(rows)?;
-        self.key_rows(key_rows)
-    }
-
-    fn word_or_none(&mut self, tenant: u32, word: Word, text: &str) -> Result<u32, Fault> {
-        Ok(self.word(tenant, word, text)?.unwrap_or_default())
+        Ok(())
     }
 
     fn node_run(&mut self, key: ObjKey, record: &NodeRunRecord) -> Result<(), Fault> {
@@ -269,7 +243,6 @@ impl Check<'_> {
     }
 
     fn user_task_run(&mut self, key: ObjKey, record: &UserTaskRunRecord) -> Result<(), Fault> {
-        let Some((run, tenant)) = self.run else { return Ok(()) };
         self.task = Some((key, record.facts.events));
         let place = Place::from_sub(key.sub);
         let id = record.message.id.clone().unwrap_or_default();
@@ -281,9 +254,7 @@ impl Check<'_> {
         }
         let scheduled = record.message.scheduled_time.as_ref().map(id::milliseconds);
         self.ordinal(key, record.facts.ordinal, scheduled.unwrap_or_default());
-        let rows =
-            index::task_rows(tenant, run, place, record, &mut |word, text| self.word_or_none(tenant, word, text))?;
-        self.idx_rows(rows)
+        Ok(())
     }
 
     fn user_task_event(&mut self, key: ObjKey) -> Result<(), Fault> {
@@ -313,20 +284,24 @@ impl Check<'_> {
         }
     }
 
-    fn idx_rows(&mut self, rows: Rows) -> Result<(), Fault> {
-        for ((index, attribute, status, ordinal), value) in rows {
+    /// Every row that follows from an object is there as it must be.
+    fn derived(&mut self, key: ObjKey, derived: Derived) -> Result<(), Fault> {
+        for ((index, attribute, status, ordinal), value) in derived.rows {
             *self.counts.entry(key::count(index, attribute, status).to_vec()).or_default() += 1;
+            *self.rows.entry(Table::Idx).or_default() += 1;
             let stored = self.state.get(Table::Idx, &key::idx(index, attribute, status, ordinal))?;
             self.row(stored, &value, || format!("{index:?} {attribute}/{status}/{ordinal}"));
         }
-        Ok(())
-    }
-
-    fn key_rows(&mut self, rows: KeyRows) -> Result<(), Fault> {
-        for (key, value) in rows {
-            self.key_rows += 1;
-            let stored = self.state.get(Table::KeyIdx, &key)?;
-            self.row(stored, &value, || format!("KeyIdx {}", String::from_utf8_lossy(&key)));
+        for (key, times) in derived.counts {
+            *self.counts.entry(key.to_vec()).or_default() += times;
+        }
+        let ids = derived.ids.into_iter().map(|(key, at)| (Table::Ids, key, at.to_be_bytes().to_vec()));
+        let timers = derived.timers.into_iter().map(|(key, to)| (Table::Timer, key, to.to_be_bytes().to_vec()));
+        let keys = derived.keys.into_iter().map(|(key, value)| (Table::KeyIdx, key, value));
+        for (table, row, value) in keys.chain(ids).chain(timers) {
+            *self.rows.entry(table).or_default() += 1;
+            let stored = self.state.get(table, &row)?;
+            self.row(stored, &value, || format!("{table:?} {} of {}", String::from_utf8_lossy(&row), describe(key)));
         }
         Ok(())
     }
@@ -340,39 +315,29 @@ impl Check<'_> {
     }
 
     /// Nothing is there but what the objects asked for, and the counters say how much.
-    fn rows(&mut self) -> Result<(), Fault> {
-        let mut rows: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-        self.walk(Table::Idx, &mut |_, key, _| {
-            *rows.entry(key.get(..6).unwrap_or_default().to_vec()).or_default() += 1;
-            Ok(())
-        })?;
+    fn leftovers(&mut self) -> Result<(), Fault> {
         let mut counters: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
         self.walk(Table::Count, &mut |_, key, value| {
             counters.insert(key.to_vec(), key::read_u64(value, Table::Count)?);
             Ok(())
         })?;
         let expected = std::mem::take(&mut self.counts);
-        for (what, actual) in [("Idx rows", &rows), ("Count", &counters)] {
-            for key in expected.keys().chain(actual.keys()).collect::<BTreeSet<_>>() {
-                let (wanted, there) = (expected.get(key).copied(), actual.get(key).copied());
-                if wanted != there {
-                    let [wanted, there] = [wanted, there].map(Option::unwrap_or_default);
-                    self.tell(format!("{what} {key:?}"), format!("{there} where the objects ask for {wanted}"));
-                }
+        for key in expected.keys().chain(counters.keys()).collect::<BTreeSet<_>>() {
+            let (wanted, there) = (expected.get(key).copied(), counters.get(key).copied());
+            if wanted != there {
+                let [wanted, there] = [wanted, there].map(Option::unwrap_or_default);
+                self.tell(format!("Count {key:?}"), format!("{there} where the objects ask for {wanted}"));
             }
         }
-        let (mut key_rows, mut ids) = (0, 0);
-        self.walk(Table::KeyIdx, &mut |_, _, _| {
-            key_rows += 1;
-            Ok(())
-        })?;
-        self.walk(Table::Ids, &mut |_, key, _| {
-            ids += u64::from(key.get(4) == Some(&(IdKind::WfRun as u8)));
-            Ok(())
-        })?;
-        for (what, there, wanted) in [("KeyIdx", key_rows, self.key_rows), ("Ids", ids, self.ids)] {
+        for table in [Table::Idx, Table::KeyIdx, Table::Ids, Table::Timer] {
+            let mut there = 0;
+            self.walk(table, &mut |_, _, _| {
+                there += 1;
+                Ok(())
+            })?;
+            let wanted = self.rows.get(&table).copied().unwrap_or_default();
             if there != wanted {
-                self.tell(what, format!("{there} rows where the objects ask for {wanted}"));
+                self.tell(format!("{table:?}"), format!("{there} rows where the objects ask for {wanted}"));
             }
         }
         Ok(())

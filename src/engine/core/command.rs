@@ -156,15 +156,21 @@ macro_rules! replies {
     };
 }
 
-use crate::api::littlehorse as lh;
+use crate::api::{littlehorse as lh, store::v1 as store};
 
 requests! {
+    DueTimer(store::DueTimer),
+    // --- Definitions and administration
     PutTenant(lh::PutTenantRequest),
     PutUserTaskDef(lh::PutUserTaskDefRequest),
     DeleteUserTaskDef(lh::DeleteUserTaskDefRequest),
     PutWfSpec(lh::PutWfSpecRequest),
     DeleteWfSpec(lh::DeleteWfSpecRequest),
+    // --- Tasks
+    // --- Events
+    // --- Runs
     RunWf(lh::RunWfRequest),
+    // --- User tasks
     AssignUserTaskRun(lh::AssignUserTaskRunRequest),
     SaveUserTaskRunProgress(lh::SaveUserTaskRunProgressRequest),
     CompleteUserTaskRun(lh::CompleteUserTaskRunRequest),
@@ -175,10 +181,15 @@ requests! {
 }
 
 replies! {
+    // --- Definitions and administration
     Tenant(lh::Tenant),
     UserTaskDef(lh::UserTaskDef),
     WfSpec(lh::WfSpec),
+    // --- Tasks
+    // --- Events
+    // --- Runs
     WfRun(lh::WfRun),
+    // --- User tasks
     UserTaskRun(lh::UserTaskRun),
 }
 

@@ -1,8 +1,7 @@
 //! From a command to what it writes.
 
-use crate::api::littlehorse as lh;
 use crate::engine::core::command::{Command, Reply, Request};
-use crate::engine::core::{Refusal, State, Tx, WriteSet, definition, run, user_task};
+use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, run, timer, user_task};
 
 /// A command that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,26 +10,33 @@ pub struct Applied {
     pub writes: WriteSet,
     /// What to answer, once that is durable.
     pub reply: Reply,
-    /// The UserTaskRuns it touched, in the order of their first touch.
-    pub changed: Vec<lh::UserTaskRunId>,
+    /// What to tell others, once that is durable.
+    pub effects: Effects,
 }
 
 /// Applies one command to a state. A refusal writes nothing.
 pub fn execute(state: &dyn State, command: &Command) -> Result<Applied, Refusal> {
     let mut tx = Tx::new(state, &command.context)?;
     let reply = dispatch(&mut tx, command.request.clone())?;
-    let (writes, changed) = tx.finish();
-    Ok(Applied { writes, reply, changed })
+    run::settle(&mut tx)?;
+    let (writes, effects) = tx.finish();
+    Ok(Applied { writes, reply, effects })
 }
 
 fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
     Ok(match request {
+        Request::DueTimer(request) => timer::fire(tx, &request)?.into(),
+        // --- Definitions and administration
         Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
         Request::PutUserTaskDef(request) => definition::user_task_def::put(tx, request)?.into(),
         Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),
         Request::DeleteWfSpec(request) => definition::wf_spec::delete(tx, request)?.into(),
+        // --- Tasks
+        // --- Events
+        // --- Runs
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),
+        // --- User tasks
         Request::AssignUserTaskRun(request) => user_task::assign(tx, request)?.into(),
         Request::SaveUserTaskRunProgress(request) => user_task::save(tx, request)?.into(),
         Request::CompleteUserTaskRun(request) => user_task::complete(tx, request)?.into(),

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::id;
-use crate::engine::core::key::{self, Index, KeyIndex, Place, RunRef, Word, take_u32, take_u64};
+use crate::engine::core::derive::{Derived, Numbers};
+use crate::engine::core::key::{self, IdKind, Index, KeyIndex, Place, RunRef, Word, take_u32, take_u64};
 use crate::engine::core::record::{UserTaskRunRecord, WfRunRecord};
+use crate::engine::core::{Fault, id};
 
 /// Layout of the values; a new one gets a new number.
 const LAYOUT: u8 = 1;
@@ -52,12 +53,7 @@ pub struct TaskFacets {
 
 impl TaskFacets {
     /// Of a stored UserTaskRun; `number` finds or makes the number of a text.
-    pub fn of<E>(
-        run: RunRef,
-        place: Place,
-        record: &UserTaskRunRecord,
-        number: &mut dyn FnMut(Word, &str) -> Result<u32, E>,
-    ) -> Result<Self, E> {
+    pub fn of(run: RunRef, place: Place, record: &UserTaskRunRecord, number: &mut Numbers<'_>) -> Result<Self, Fault> {
         let task = &record.message;
         let mut optional = |word, text: &Option<String>| match text {
             Some(text) => number(word, text),
@@ -167,22 +163,23 @@ impl TaskHead {
     }
 }
 
-/// The index rows of a UserTaskRun.
-pub fn task_rows<E>(
-    tenant: u32,
+/// What follows from a UserTaskRun.
+pub(super) fn user_task_run(
     run: RunRef,
     place: Place,
+    tenant: u32,
     record: &UserTaskRunRecord,
-    number: &mut dyn FnMut(Word, &str) -> Result<u32, E>,
-) -> Result<Rows, E> {
-    let facets = TaskFacets::of(run, place, record, number)?;
+    numbers: &mut Numbers<'_>,
+) -> Result<Derived, Fault> {
+    let facets = TaskFacets::of(run, place, record, numbers)?;
     let value = facets.encode();
     let status = status_byte(record.message.status);
     let mut attributes = vec![(Index::TasksAll, tenant), (Index::TasksByDef, facets.def)];
     attributes.extend(record.message.user_id.is_some().then_some((Index::TasksByUser, facets.user)));
     attributes.extend(record.message.user_group.is_some().then_some((Index::TasksByGroup, facets.group)));
     let ordinal = record.facts.ordinal;
-    Ok(attributes.into_iter().map(|(index, attr)| ((index, attr, status, ordinal), value.clone())).collect())
+    let rows = attributes.into_iter().map(|(index, attr)| ((index, attr, status, ordinal), value.clone())).collect();
+    Ok(Derived { rows, ..Default::default() })
 }
 
 /// What the index knows of a WfRun.
@@ -235,31 +232,33 @@ impl RunFacets {
     }
 }
 
-/// The index rows of a WfRun; `parent` is the ordinal of its parent run.
-pub fn run_rows<E>(
-    tenant: u32,
+/// What follows from a WfRun.
+pub(super) fn wf_run(
     run: RunRef,
-    parent: Option<RunRef>,
+    tenant: u32,
     record: &WfRunRecord,
-    number: &mut dyn FnMut(Word, &str) -> Result<u32, E>,
-) -> Result<(Rows, KeyRows), E> {
+    numbers: &mut Numbers<'_>,
+) -> Result<Derived, Fault> {
     let spec = record.message.wf_spec_id.clone().unwrap_or_default();
     let facets = RunFacets {
-        spec: number(Word::Name, &spec.name)?,
+        spec: numbers(Word::Name, &spec.name)?,
         major: spec.major_version,
         revision: spec.revision,
         status: status_byte(record.message.status),
         started: record.message.start_time.as_ref().map(id::milliseconds).unwrap_or_default(),
         text: record.message.id.as_ref().map(id::wf_run_text).unwrap_or_default(),
     };
-    let version = number(Word::WfSpecVersion, &id::wf_spec_text(&spec))?;
+    let version = numbers(Word::WfSpecVersion, &id::wf_spec_text(&spec))?;
     let value = facets.encode();
     let rows = [(Index::RunsBySpec, facets.spec), (Index::RunsByVersion, version)]
         .map(|(index, attribute)| ((index, attribute, facets.status, run.0), value.clone()));
-    let by_parent = |parent: RunRef| {
-        (key::key_index(KeyIndex::RunsByParent, tenant, &parent.0.to_be_bytes(), run.0), value.clone())
-    };
-    Ok((Rows::from(rows), parent.map(by_parent).into_iter().collect()))
+    let mut derived = Derived { rows: Rows::from(rows), ..Default::default() };
+    derived.ids.insert(key::id(tenant, IdKind::WfRun, &facets.text), run.0);
+    if record.facts.parent != 0 {
+        let parent = record.facts.parent.to_be_bytes();
+        derived.keys.insert(key::key_index(KeyIndex::RunsByParent, tenant, &parent, run.0), value);
+    }
+    Ok(derived)
 }
 
 /// A status as a byte of a key. All that exist are small; others would only hide in a place of their own.

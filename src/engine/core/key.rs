@@ -15,7 +15,30 @@ pub enum Kind {
     UserTaskDef = 2,
     /// Scope tenant, sub = name << 32 | major version, n = revision.
     WfSpec = 3,
-    // 4 to 15 are kept for the other definitions.
+    /// Scope tenant, sub = name.
+    TaskDef = 4,
+    /// Scope tenant, sub = name.
+    ExternalEventDef = 5,
+    /// Scope tenant, sub = name.
+    WorkflowEventDef = 6,
+    /// Scope tenant, sub = name, n = version.
+    StructDef = 7,
+    /// Scope tenant, sub = own ordinal.
+    ScheduledWfRun = 8,
+    /// Scope 0, sub = number of its id under tenant 0.
+    Principal = 9,
+    /// Scope 0, sub = number of the tenant << 32 | number of the principal, 0 for the whole tenant.
+    Quota = 10,
+    /// Scope tenant, sub = own ordinal.
+    BulkJob = 11,
+    /// Scope tenant, sub = name.
+    MigrationPlan = 12,
+    /// Scope tenant, sub = own ordinal.
+    CorrelatedEvent = 13,
+    /// Scope tenant, sub = name of the TaskDef.
+    TaskWorkerGroup = 14,
+    /// Scope tenant, sub = what is measured, n = minutes since 1970.
+    MetricWindow = 15,
     /// Scope run. Sorts before everything else of its run.
     WfRun = 16,
     /// Scope run, sub = thread << 32 | position.
@@ -26,20 +49,49 @@ pub enum Kind {
     UserTaskRun = 19,
     /// Scope run, sub = thread << 32 | name of the node: its newest output.
     NodeOutput = 20,
-    // From 21 on: TaskRun, Checkpoint, ExternalEvent, WorkflowEvent, InactiveThreadRun.
+    /// Scope run, sub = thread << 32 | position of the node, or for a reminder of a user task its own ordinal.
+    TaskRun = 21,
+    /// Scope run, sub = that of its TaskRun, n = number.
+    Checkpoint = 22,
+    /// Scope run, or the ordinal of a run that is yet to come; sub = own ordinal.
+    ExternalEvent = 23,
+    /// Scope run, sub = name of the definition, n = number.
+    WorkflowEvent = 24,
+    /// Scope run, sub = thread number.
+    InactiveThread = 25,
+    /// Scope run: what is left of a deleted run goes away piece by piece.
+    DoomedRun = 26,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 26] = [
         Kind::Tenant,
         Kind::UserTaskDef,
         Kind::WfSpec,
+        Kind::TaskDef,
+        Kind::ExternalEventDef,
+        Kind::WorkflowEventDef,
+        Kind::StructDef,
+        Kind::ScheduledWfRun,
+        Kind::Principal,
+        Kind::Quota,
+        Kind::BulkJob,
+        Kind::MigrationPlan,
+        Kind::CorrelatedEvent,
+        Kind::TaskWorkerGroup,
+        Kind::MetricWindow,
         Kind::WfRun,
         Kind::NodeRun,
         Kind::Variable,
         Kind::UserTaskRun,
         Kind::NodeOutput,
+        Kind::TaskRun,
+        Kind::Checkpoint,
+        Kind::ExternalEvent,
+        Kind::WorkflowEvent,
+        Kind::InactiveThread,
+        Kind::DoomedRun,
     ];
 
     /// The kind with this number on disk.

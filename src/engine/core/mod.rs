@@ -9,6 +9,7 @@
 mod check;
 pub mod command;
 pub mod definition;
+pub mod derive;
 mod execute;
 pub mod id;
 pub mod index;
@@ -21,6 +22,7 @@ pub mod state;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;
+pub mod timer;
 mod tx;
 pub mod user_task;
 pub mod value;
@@ -32,4 +34,4 @@ pub use key::{Place, RunRef};
 pub use read::Reader;
 pub use record::Record;
 pub use state::{Fault, Order, Overlay, State, Table, WriteSet};
-pub use tx::{Tx, unknown_tenant};
+pub use tx::{Effects, Tx, unknown_tenant};

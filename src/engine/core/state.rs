@@ -25,17 +25,16 @@ pub enum Table {
     KeyIdx,
     /// Exact counts. Key (6 bytes): index u8, attribute u32, status u8. Value: u64.
     Count,
-    /// Timers in order of maturity. Key (16 bytes): due in milliseconds u64, ordinal u64.
+    /// Timers in order of maturity. Key (31 bytes): due in milliseconds u64, the key of the object that asks for it,
+    /// slot u16. Value: tenant u32.
     Timer,
-    /// The timers of an object. Key (18 bytes): scope u64, sub u64, n u16. Value: the key in `Timer`.
-    TimerBy,
     /// The change feed of `ostler.v1`. Key (8 bytes): sequence u64.
     Change,
 }
 
 impl Table {
     /// Every table, in order.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 10] = [
         Table::Meta,
         Table::Dict,
         Table::DictRev,
@@ -45,7 +44,6 @@ impl Table {
         Table::KeyIdx,
         Table::Count,
         Table::Timer,
-        Table::TimerBy,
         Table::Change,
     ];
 
@@ -55,8 +53,7 @@ impl Table {
             Table::Obj => Some(21),
             Table::Idx => Some(14),
             Table::Count => Some(6),
-            Table::Timer => Some(16),
-            Table::TimerBy => Some(18),
+            Table::Timer => Some(31),
             Table::Change => Some(8),
             Table::Meta | Table::Dict | Table::DictRev | Table::Ids | Table::KeyIdx => None,
         }
@@ -125,6 +122,11 @@ impl WriteSet {
     /// All writes, by table and key.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         self.entries.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
+    }
+
+    /// Whether any of them is in this table.
+    pub fn touches(&self, table: Table) -> bool {
+        self.entries.range((table, Vec::new())..).next().is_some_and(|((first, _), _)| *first == table)
     }
 
     /// True when nothing would change.

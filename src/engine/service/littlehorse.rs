@@ -58,12 +58,17 @@ macro_rules! serve {
 
 serve! {
     commands {
+        // --- Definitions and administration
         put_tenant(lh::PutTenantRequest) -> lh::Tenant;
         put_user_task_def(lh::PutUserTaskDefRequest) -> lh::UserTaskDef;
         delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
         delete_wf_spec(lh::DeleteWfSpecRequest) -> ();
+        // --- Tasks
+        // --- Events
+        // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
+        // --- User tasks
         assign_user_task_run(lh::AssignUserTaskRunRequest) -> ();
         save_user_task_run_progress(lh::SaveUserTaskRunProgressRequest) -> lh::UserTaskRun;
         complete_user_task_run(lh::CompleteUserTaskRunRequest) -> ();
@@ -73,6 +78,7 @@ serve! {
         delete_user_task_run_comment(lh::DeleteUserTaskRunCommentRequest) -> lh::UserTaskRun;
     }
     queries {
+        // --- Definitions and administration
         get_tenant(lh::TenantId) -> lh::Tenant;
         search_tenant(lh::SearchTenantRequest) -> lh::TenantIdList;
         get_user_task_def(lh::UserTaskDefId) -> lh::UserTaskDef;
@@ -81,12 +87,16 @@ serve! {
         get_wf_spec(lh::WfSpecId) -> lh::WfSpec;
         get_latest_wf_spec(lh::GetLatestWfSpecRequest) -> lh::WfSpec;
         search_wf_spec(lh::SearchWfSpecRequest) -> lh::WfSpecIdList;
+        // --- Tasks
+        // --- Events
+        // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;
         search_wf_run(lh::SearchWfRunRequest) -> lh::WfRunIdList;
         get_node_run(lh::NodeRunId) -> lh::NodeRun;
         list_node_runs(lh::ListNodeRunsRequest) -> lh::NodeRunList;
         get_variable(lh::VariableId) -> lh::Variable;
         list_variables(lh::ListVariablesRequest) -> lh::VariableList;
+        // --- User tasks
         get_user_task_run(lh::UserTaskRunId) -> lh::UserTaskRun;
         list_user_task_runs(lh::ListUserTaskRunRequest) -> lh::UserTaskRunList;
         search_user_task_run(lh::SearchUserTaskRunRequest) -> lh::UserTaskRunIdList;

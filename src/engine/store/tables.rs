@@ -61,8 +61,7 @@ fn name_of(table: Table) -> &'static str {
         Table::Idx => "idx",
         Table::KeyIdx => "key_idx",
         Table::Count => "count",
-        Table::Timer => "timer",
-        Table::TimerBy => "timer_by",
+        Table::Timer => "due",
         Table::Change => "change",
     }
 }
@@ -163,9 +162,8 @@ macro_rules! open_typed {
             Some(6) => $open::<Fixed<6>>($transaction, $table),
             Some(8) => $open::<Fixed<8>>($transaction, $table),
             Some(14) => $open::<Fixed<14>>($transaction, $table),
-            Some(16) => $open::<Fixed<16>>($transaction, $table),
-            Some(18) => $open::<Fixed<18>>($transaction, $table),
             Some(21) => $open::<Fixed<21>>($transaction, $table),
+            Some(31) => $open::<Fixed<31>>($transaction, $table),
             Some(other) => Err(Fault::Storage(format!("no table has keys of {other} bytes"))),
         }
     };

@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::queue::Job;
+use super::queue::{Job, Popped};
 use super::{Committed, Shared, read_only};
-use crate::api::littlehorse as lh;
-use crate::engine::core::command::Reply;
-use crate::engine::core::{Applied, Command, Fault, Refusal, State};
+use crate::engine::core::command::{Reply, Request};
+use crate::engine::core::{Applied, Command, Effects, Fault, Refusal, State, Table, WriteSet, timer};
 use crate::engine::store::{Outcome, Transaction, Trouble};
 
 /// What decides a command: [`core::execute`](crate::engine::core::execute).
@@ -18,6 +18,10 @@ pub type Execute = fn(&dyn State, &Command) -> Result<Applied, Refusal>;
 
 /// Commands in one commit at most: bounds the time in which the first of them waits for the last.
 const MAX_COMMANDS: usize = 256;
+/// Timers in one commit at most, so that a flood of them leaves room for commands.
+const MAX_TIMERS: usize = 128;
+/// How long the writer sleeps at most: a clock that was set, or a machine that slept, is noticed that soon.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Bytes of writes in one commit, after which no further command is taken.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -27,11 +31,19 @@ type Answer = (oneshot::Sender<Result<Reply, Refusal>>, Result<Reply, Refusal>);
 #[derive(Default)]
 struct Batch {
     answers: Vec<Answer>,
-    tasks: Vec<lh::UserTaskRunId>,
+    effects: Effects,
     bytes: usize,
+    /// Whether a timer came or went.
+    timers: bool,
 }
 
 impl Batch {
+    /// Counts writes in.
+    fn take(&mut self, writes: &WriteSet) {
+        self.bytes += writes.size();
+        self.timers |= writes.touches(Table::Timer);
+    }
+
     fn is_full(&self) -> bool {
         self.answers.len() >= MAX_COMMANDS || self.bytes >= MAX_BYTES
     }
@@ -41,40 +53,74 @@ impl Batch {
 pub struct Writer {
     shared: Arc<Shared>,
     execute: Execute,
+    /// When the next timer is due, in milliseconds since 1970.
+    next_due: Option<i64>,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, execute: Execute) -> Self {
-        Self { shared, execute }
+        let mut writer = Self { shared, execute, next_due: None };
+        writer.look_for_timers();
+        writer
     }
 
-    /// Works until the engine is closed and everything that waited is answered.
+    /// Works until the engine is closed and everything that waited is answered. Timers that are due meanwhile wait for
+    /// the next start.
     pub fn run(&mut self) {
-        while let Some(job) = self.shared.queue.pop() {
-            self.commit_with(job);
+        loop {
+            match self.shared.queue.pop(self.until_due()) {
+                Popped::Job(job) => self.commit_with(Some(*job)),
+                Popped::Nothing if self.is_due() => self.commit_with(None),
+                Popped::Nothing => {}
+                Popped::Closed => return,
+            }
         }
     }
 
-    /// Makes one batch of what waits now. False when nothing did.
+    /// Makes one batch of what waits now and of the timers that are due. False when there was nothing.
     pub fn step(&mut self) -> bool {
         match self.shared.queue.try_pop() {
-            Some(job) => {
-                self.commit_with(job);
-                true
+            Some(job) => self.commit_with(Some(job)),
+            None if self.is_due() => self.commit_with(None),
+            None => return false,
+        }
+        true
+    }
+
+    fn is_due(&self) -> bool {
+        self.next_due.is_some_and(|due| due <= self.shared.clock.now()) && self.shared.store.is_frozen().is_none()
+    }
+
+    /// How long until the next timer, or until it is time to look at the clock again.
+    fn until_due(&self) -> Duration {
+        match self.next_due {
+            Some(due) => {
+                let left = due.saturating_sub(self.shared.clock.now());
+                Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LONGEST_SLEEP)
             }
-            None => false,
+            None => LONGEST_SLEEP,
         }
     }
 
-    /// One transaction: `first` and what waits behind it.
-    fn commit_with(&mut self, first: Job) {
+    fn look_for_timers(&mut self) {
+        let next = self.shared.store.snapshot().and_then(|snapshot| timer::next_due(&snapshot));
+        // Without a snapshot the store is closed or damaged: no timer can do anything.
+        self.next_due = next.unwrap_or(None);
+    }
+
+    /// One transaction: the timers that are due, `first`, and what waits behind it.
+    fn commit_with(&mut self, first: Option<Job>) {
         let mut batch = Batch::default();
-        let mut next = Some(first);
+        let mut next = first;
         let store = &self.shared.store;
+        let due = self.is_due();
         // A panic outside a command would be one of the store's. What it left is unknown, so nothing is written
         // after it, as after an error of the disk.
         let stored = catch_unwind(AssertUnwindSafe(|| {
             store.write(|open| {
+                if due {
+                    self.fire(open, &mut batch)?;
+                }
                 while let Some(job) = next.take() {
                     self.carry_out(job, open, &mut batch)?;
                     if !batch.is_full() {
@@ -86,7 +132,12 @@ impl Writer {
         }));
         let stored = stored.unwrap_or_else(|panic| Err(store.freeze(Trouble::Damaged(text_of(&*panic)))));
         match stored {
-            Ok(()) => self.publish(batch),
+            Ok(()) => {
+                if batch.timers || due {
+                    self.look_for_timers();
+                }
+                self.publish(batch);
+            }
             Err(trouble) => {
                 fail(batch, &trouble);
                 // The store may have been frozen before the transaction began.
@@ -97,16 +148,42 @@ impl Writer {
         }
     }
 
+    /// Carries the timers out that are due. One that fails is dropped with a line in the log: it would fail for ever.
+    fn fire(&self, open: &mut Transaction<'_>, batch: &mut Batch) -> Result<(), Fault> {
+        let seed = uuid::Uuid::new_v4().as_u128();
+        for command in timer::due(open, self.shared.clock.now(), MAX_TIMERS, seed)? {
+            let writes = match self.decide(open, &command) {
+                Ok(Applied { writes, effects, .. }) => {
+                    batch.effects.add(effects);
+                    writes
+                }
+                Err(refusal) => {
+                    tracing::error!(code = ?refusal.code, "a timer failed and is dropped: {}", refusal.message);
+                    match &command.request {
+                        Request::DueTimer(timer) => timer::discard(timer),
+                        _ => continue,
+                    }
+                }
+            };
+            batch.take(&writes);
+            open.apply(&writes)?;
+        }
+        Ok(())
+    }
+
+    fn decide(&self, open: &Transaction<'_>, command: &Command) -> Result<Applied, Refusal> {
+        catch_unwind(AssertUnwindSafe(|| (self.execute)(open, command)))
+            .unwrap_or_else(|panic| Err(blame(command, &text_of(&*panic))))
+    }
+
     /// Decides one command and puts its writes into the transaction.
     fn carry_out(&self, job: Job, open: &mut Transaction<'_>, batch: &mut Batch) -> Result<(), Fault> {
         let Job { mut command, answer } = job;
         command.context.now = self.shared.clock.now().max(command.context.at);
-        let decided = catch_unwind(AssertUnwindSafe(|| (self.execute)(open, &command)))
-            .unwrap_or_else(|panic| Err(blame(&command, &text_of(&*panic))));
-        match decided {
-            Ok(Applied { writes, reply, changed }) => {
-                batch.bytes += writes.size();
-                batch.tasks.extend(changed);
+        match self.decide(open, &command) {
+            Ok(Applied { writes, reply, effects }) => {
+                batch.take(&writes);
+                batch.effects.add(effects);
                 batch.answers.push((answer, Ok(reply)));
                 open.apply(&writes)
             }
@@ -128,17 +205,26 @@ impl Writer {
             // Somebody who went away reads it later.
             let _ = answer.send(result);
         }
-        if !batch.tasks.is_empty() {
-            let mut tasks: Vec<lh::UserTaskRunId> = Vec::with_capacity(batch.tasks.len());
-            for task in batch.tasks {
-                if !tasks.contains(&task) {
-                    tasks.push(task);
-                }
-            }
-            let sequence = self.shared.sequence.fetch_add(1, Ordering::AcqRel) + 1;
-            // Nobody may be watching.
-            let _ = self.shared.feed.send(Committed { sequence, tasks: tasks.into() });
+        let Effects { changed, scheduled, thrown, notes } = batch.effects;
+        for note in notes {
+            tracing::warn!("{note}");
         }
+        if changed.is_empty() && scheduled.is_empty() && thrown.is_empty() {
+            return;
+        }
+        let mut tasks = Vec::with_capacity(changed.len());
+        for task in changed {
+            if !tasks.contains(&task) {
+                tasks.push(task);
+            }
+        }
+        let sequence = match tasks.is_empty() {
+            true => self.shared.sequence.load(Ordering::Acquire),
+            false => self.shared.sequence.fetch_add(1, Ordering::AcqRel) + 1,
+        };
+        let committed = Committed { sequence, tasks: tasks.into(), scheduled: scheduled.into(), thrown: thrown.into() };
+        // Nobody may be watching.
+        let _ = self.shared.feed.send(committed);
     }
 }
 

@@ -49,6 +49,10 @@ pub struct Committed {
     pub sequence: u64,
     /// The tasks it touched.
     pub tasks: Arc<[lh::UserTaskRunId]>,
+    /// Queues in which it put TaskRuns: tenant and name of the TaskDef.
+    pub scheduled: Arc<[(String, String)]>,
+    /// WorkflowEvents that it threw, with their tenants.
+    pub thrown: Arc<[(String, lh::WorkflowEventId)]>,
 }
 
 /// Changes that a slow subscriber may fall behind before it misses some and is told so.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -15,6 +16,16 @@ use crate::engine::core::{Command, Refusal};
 pub(super) struct Job {
     pub(super) command: Command,
     pub(super) answer: oneshot::Sender<Result<Reply, Refusal>>,
+}
+
+/// What waiting for a command came to.
+pub(super) enum Popped {
+    /// A command.
+    Job(Box<Job>),
+    /// The time is over.
+    Nothing,
+    /// The queue is closed and empty.
+    Closed,
 }
 
 /// Why a command was not taken.
@@ -87,17 +98,22 @@ impl Queue {
         Self::take(&mut self.lock())
     }
 
-    /// The next command; sleeps until there is one. `None` when the queue is closed and empty.
-    pub(super) fn pop(&self) -> Option<Job> {
+    /// The next command; sleeps until there is one, but no longer than `limit`.
+    pub(super) fn pop(&self, limit: Duration) -> Popped {
+        let end = Instant::now() + limit;
         let mut waiting = self.lock();
         loop {
             if let Some(job) = Self::take(&mut waiting) {
-                return Some(job);
+                return Popped::Job(Box::new(job));
             }
             if waiting.closed {
-                return None;
+                return Popped::Closed;
             }
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Popped::Nothing;
+            }
+            waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
 use crate::engine::core::command::{Context, Request};
-use crate::engine::core::{Applied, State, Table, WriteSet};
+use crate::engine::core::{Applied, Effects, State, Table, WriteSet};
 use crate::engine::store::{DiskFile, RealDisk};
 
 /// `put NAME` stores the time, `read NAME` is refused with what it finds, `refuse` and `panic` do that.
@@ -19,7 +19,8 @@ fn toy(state: &dyn State, command: &Command) -> Result<Applied, Refusal> {
             let mut writes = WriteSet::default();
             writes.put(Table::Ids, name, command.context.now.to_be_bytes());
             let task = lh::UserTaskRunId { wf_run_id: None, user_task_guid: name.into() };
-            Ok(Applied { writes, reply: Reply::Empty, changed: vec![task] })
+            let effects = Effects { changed: vec![task], ..Default::default() };
+            Ok(Applied { writes, reply: Reply::Empty, effects })
         }
         "read" => match state.get(Table::Ids, name.as_bytes())? {
             Some(_) => Err(Refusal::exists(name)),

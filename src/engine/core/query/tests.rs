@@ -89,7 +89,7 @@ fn world(steps: Vec<Step>) -> (MemoryState, Vec<Task>) {
                 let (run, _) = tx.create_wf_run(&run).expect("created");
                 let mut record = tx.create_user_task_run(run, place, task.message(number), "flow").expect("created");
                 let event = lh::UserTaskEvent { time: Some(id::timestamp(now)), event: None };
-                tx.append_user_task_event(run, place, &mut record, event);
+                tx.append_user_task_event(run, place, &mut record, event).unwrap();
                 tx.put_user_task_run(run, place, &record).expect("put");
                 tasks.push(task);
             }

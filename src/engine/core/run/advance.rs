@@ -14,6 +14,17 @@ use lh::LhStatus;
 /// How often the threads of a WfRun are gone through in one command before it counts as an endless loop.
 const MAX_ITERATIONS: u32 = 512;
 
+/// Advances every WfRun that was woken, and those that wake thereby. No WfRun may be in hand meanwhile.
+pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    while let Some(woken) = tx.next_woken() {
+        let Some(record) = tx.read().wf_run(woken)? else { continue };
+        let mut run = Run::new(tx, woken, record);
+        run.advance()?;
+        run.finish()?;
+    }
+    Ok(())
+}
+
 /// One WfRun in the hands of one command.
 pub struct Run<'t, 's> {
     /// The command's work.
@@ -23,13 +34,12 @@ pub struct Run<'t, 's> {
     /// The WfRun itself; stored by [`Run::finish`].
     pub record: WfRunRecord,
     specs: BTreeMap<String, Rc<lh::WfSpec>>,
-    iterations: u32,
 }
 
 impl<'t, 's> Run<'t, 's> {
     /// Takes a WfRun in hand.
     pub fn new(tx: &'t mut Tx<'s>, run: RunRef, record: WfRunRecord) -> Self {
-        Self { tx, run, record, specs: BTreeMap::new(), iterations: 0 }
+        Self { tx, run, record, specs: BTreeMap::new() }
     }
 
     /// Takes a stored WfRun in hand.
@@ -83,8 +93,9 @@ impl<'t, 's> Run<'t, 's> {
     /// Moves every thread as far as it goes now.
     pub fn advance(&mut self) -> Result<(), Fault> {
         loop {
-            self.iterations += 1;
-            if self.iterations > MAX_ITERATIONS {
+            let iterations = self.tx.iterations(self.run);
+            *iterations += 1;
+            if *iterations > MAX_ITERATIONS {
                 return self.give_up();
             }
             let mut changed = self.start_failure_handlers()?;
@@ -107,7 +118,7 @@ impl<'t, 's> Run<'t, 's> {
         let mut node_run = self.node_run(place)?;
         node_run.message.status = LhStatus::Error.into();
         node_run.message.failures.push(failure("INTERNAL_ERROR", MESSAGE));
-        self.tx.put_node_run(self.run, place, &node_run);
+        self.tx.put_node_run(self.run, place, &node_run)?;
         let thread = self.thread_mut(0)?;
         thread.status = LhStatus::Error.into();
         thread.error_message = Some(MESSAGE.to_owned());
@@ -147,7 +158,7 @@ impl<'t, 's> Run<'t, 's> {
         };
         node_run.message.status = LhStatus::Completed.into();
         node_run.message.end_time = Some(self.tx.now());
-        self.tx.put_node_run(self.run, place, &node_run);
+        self.tx.put_node_run(self.run, place, &node_run)?;
         if let Some(output) = output {
             self.remember_output(&visit, output)?;
         }

@@ -89,7 +89,7 @@ impl Run<'_, '_> {
             node_run.message.error_message = Some(message.clone());
         }
         node_run.message.failures.push(failure);
-        self.tx.put_node_run(self.run, visit.place, &node_run);
+        self.tx.put_node_run(self.run, visit.place, &node_run)?;
         let number = visit.thread();
         let Some(handler) = handler else { return self.fail_thread(number, status, &message) };
         self.record.message.pending_failures.push(lh::PendingFailureHandler {

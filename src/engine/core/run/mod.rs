@@ -16,6 +16,6 @@ mod start;
 mod tests;
 mod thread;
 
-pub use advance::Run;
+pub use advance::{Run, settle};
 pub use failure::Trouble;
 pub use start::run_wf;

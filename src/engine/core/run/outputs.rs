@@ -2,11 +2,10 @@
 
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::Fault;
+use crate::engine::core::definition::wf_spec::assignments;
 use crate::engine::core::run::Run;
 use crate::engine::core::run::node::Visit;
 use crate::engine::core::value::{Value, message};
-use lh::edge::EdgeCondition;
-use lh::node::Node as Kind;
 use lh::variable_assignment::Source;
 use lh::variable_mutation::RhsValue;
 
@@ -30,37 +29,11 @@ fn is_referred_to(thread: &lh::ThreadSpec, node: &str) -> bool {
         };
         let edges = from.outgoing_edges.iter();
         edges.clone().flat_map(|edge| &edge.variable_mutations).any(own)
-            || edges.flat_map(of_edge).chain(of_node(from)).any(|assignment| reads(assignment, node))
+            || edges
+                .flat_map(assignments::of_edge)
+                .chain(assignments::of_node(from))
+                .any(|assignment| reads(assignment, node))
     })
-}
-
-fn of_edge(edge: &lh::Edge) -> Vec<&lh::VariableAssignment> {
-    let mut all = match &edge.edge_condition {
-        Some(EdgeCondition::Condition(condition)) => vec![condition],
-        Some(EdgeCondition::LegacyCondition(legacy)) => legacy.left.iter().chain(&legacy.right).collect(),
-        None => Vec::new(),
-    };
-    all.extend(edge.variable_mutations.iter().filter_map(|mutation| match &mutation.rhs_value {
-        Some(RhsValue::RhsAssignment(assignment)) => Some(assignment),
-        _ => None,
-    }));
-    all
-}
-
-/// The assignments inside a node. Kinds of nodes that this engine does not run refer to nothing.
-fn of_node(node: &lh::Node) -> Vec<&lh::VariableAssignment> {
-    match &node.node {
-        Some(Kind::UserTask(task)) => {
-            let name = &task.on_cancellation_exception_name;
-            task.user_id.iter().chain(&task.user_group).chain(&task.notes).chain(name).collect()
-        }
-        Some(Kind::Exit(exit)) => match &exit.result {
-            Some(lh::exit_node::Result::ReturnContent(content)) => vec![content],
-            Some(lh::exit_node::Result::FailureDef(failure)) => failure.content.iter().collect(),
-            None => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
 }
 
 /// Whether an assignment reads the output of a node, anywhere inside it.

@@ -9,7 +9,7 @@ use crate::engine::core::run::failure::{Stage, Trouble, failure};
 use crate::engine::core::run::node::{self, Visit};
 use crate::engine::core::run::{Run, inputs};
 use crate::engine::core::value::{Value, message};
-use crate::engine::core::{Fault, Place};
+use crate::engine::core::{Fault, Place, RunRef};
 use lh::thread_halt_reason::Reason;
 use lh::{LhStatus, ThreadType};
 
@@ -84,10 +84,7 @@ impl Run<'_, '_> {
         };
         let visit = Visit::new(spec, place, &node_run.message)?;
         match node::arrive(self, &visit, &mut node_run.message) {
-            Ok(()) => {
-                self.tx.put_node_run(self.run, place, &node_run);
-                Ok(())
-            }
+            Ok(()) => self.tx.put_node_run(self.run, place, &node_run),
             Err(Trouble::Failure(failure)) => self.fail_node(&visit, node_run, failure, Stage::Arriving),
             Err(Trouble::Fault(fault)) => Err(fault),
         }
@@ -123,6 +120,9 @@ impl Run<'_, '_> {
         if number == 0 {
             self.record.message.status = status.into();
             self.record.message.end_time = Some(self.tx.now());
+            if self.record.facts.parent != 0 {
+                self.tx.wake(RunRef(self.record.facts.parent));
+            }
         }
     }
 
@@ -158,7 +158,7 @@ impl Run<'_, '_> {
             given.insert(inputs::INPUT.to_owned(), content);
         }
         node_run.message.failure_handler_ids.push(number);
-        self.tx.put_node_run(self.run, place, &node_run);
+        self.tx.put_node_run(self.run, place, &node_run)?;
         let thread = self.thread_mut(failed)?;
         thread.child_thread_ids.push(number);
         for halted in &mut thread.halt_reasons {
@@ -202,7 +202,7 @@ impl Run<'_, '_> {
         if let Some(failure) = node_run.message.failures.last_mut() {
             failure.was_properly_handled = true;
         }
-        self.tx.put_node_run(self.run, place, &node_run);
+        self.tx.put_node_run(self.run, place, &node_run)?;
         let thread = self.thread_mut(number)?;
         thread.halt_reasons = reasons;
         if thread.halt_reasons.is_empty() {

@@ -28,7 +28,7 @@ pub fn assign(tx: &mut Tx<'_>, request: lh::AssignUserTaskRunRequest) -> Result<
         let text = format!("Couldn't reassign User Task Run since it  is in terminal status {status}");
         return Err(Refusal::precondition(text));
     }
-    life::assign(tx, run, place, &mut record, request.user_id, request.user_group);
+    life::assign(tx, run, place, &mut record, request.user_id, request.user_group)?;
     life::check_size(&record, Room::Words)?;
     tx.put_user_task_run(run, place, &record)?;
     Ok(())

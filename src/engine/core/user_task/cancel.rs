@@ -32,7 +32,7 @@ fn mark(run: &mut Run<'_, '_>, place: Place, record: &mut UserTaskRunRecord) -> 
     record.facts.cancellation_name = failure_name(run, place)?;
     record.message.status = UserTaskRunStatus::Cancelled.into();
     let event = Event::Cancelled(UteCancelled { message: "UserTaskRun was cancelled".to_owned() });
-    life::append(run.tx, run.run, place, record, event);
+    life::append(run.tx, run.run, place, record, event)?;
     run.tx.put_user_task_run(run.run, place, record)
 }
 

@@ -87,7 +87,7 @@ fn append(
     mut record: UserTaskRunRecord,
     event: Event,
 ) -> Result<lh::UserTaskRun, Refusal> {
-    life::append(tx, run, place, &mut record, event);
+    life::append(tx, run, place, &mut record, event)?;
     life::check_size(&record, Room::Words)?;
     tx.put_user_task_run(run, place, &record)?;
     whole(tx, run, place)

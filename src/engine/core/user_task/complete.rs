@@ -26,11 +26,11 @@ pub fn complete(tx: &mut Tx<'_>, request: lh::CompleteUserTaskRunRequest) -> Res
     let given = results::check(&def, request.results)?;
     if record.message.user_id.as_ref() != Some(&request.user_id) {
         let group = record.message.user_group.clone();
-        life::assign(tx, run, place, &mut record, Some(request.user_id), group);
+        life::assign(tx, run, place, &mut record, Some(request.user_id), group)?;
     }
     record.message.results = results::merge(&def, &record.message.results, given);
     record.message.status = UserTaskRunStatus::Done.into();
-    life::append(tx, run, place, &mut record, Event::Completed(UteCompleted {}));
+    life::append(tx, run, place, &mut record, Event::Completed(UteCompleted {}))?;
     life::check_size(&record, Room::End)?;
     tx.put_user_task_run(run, place, &record)?;
     let mut run = Run::load(tx, run)?;

@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::record::UserTaskRunRecord;
-use crate::engine::core::{Place, Refusal, RunRef, Tx};
+use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx};
 use lh::UserTaskRunStatus;
 use lh::user_task_event::{Event, UteAssigned};
 
@@ -71,9 +71,15 @@ pub fn is_open(record: &UserTaskRunRecord) -> bool {
 }
 
 /// Appends an event at the command's time.
-pub fn append(tx: &mut Tx<'_>, run: RunRef, place: Place, record: &mut UserTaskRunRecord, event: Event) {
+pub fn append(
+    tx: &mut Tx<'_>,
+    run: RunRef,
+    place: Place,
+    record: &mut UserTaskRunRecord,
+    event: Event,
+) -> Result<(), Fault> {
     let event = lh::UserTaskEvent { time: Some(tx.at()), event: Some(event) };
-    tx.append_user_task_event(run, place, record, event);
+    tx.append_user_task_event(run, place, record, event)
 }
 
 /// Gives an open UserTaskRun to exactly this pair. Counts as an assignment even if nothing changes. The caller stores
@@ -85,7 +91,7 @@ pub fn assign(
     record: &mut UserTaskRunRecord,
     user_id: Option<String>,
     user_group: Option<String>,
-) {
+) -> Result<(), Fault> {
     let task = &mut record.message;
     let status = if user_id.is_some() { UserTaskRunStatus::Assigned } else { UserTaskRunStatus::Unassigned };
     let event = UteAssigned {
@@ -96,5 +102,5 @@ pub fn assign(
     };
     task.epoch = task.epoch.saturating_add(1);
     task.status = status.into();
-    append(tx, run, place, record, Event::Assigned(event));
+    append(tx, run, place, record, Event::Assigned(event))
 }

@@ -22,7 +22,7 @@ pub fn save(tx: &mut Tx<'_>, request: lh::SaveUserTaskRunProgressRequest) -> Res
     }
     record.message.results.clone_from(&request.results);
     let event = Event::Saved(UteSaved { user_id: request.user_id, results: request.results });
-    life::append(tx, run, place, &mut record, event);
+    life::append(tx, run, place, &mut record, event)?;
     life::check_size(&record, Room::Draft)?;
     tx.put_user_task_run(run, place, &record)?;
     whole(tx, run, place)

@@ -1,43 +1,23 @@
 //! Which variables a thread mentions.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::assignments;
 use lh::variable_assignment::Source;
 
 /// Calls `visit` with the name of every variable that the thread reads or writes.
 pub(super) fn of_thread<'a>(thread: &'a lh::ThreadSpec, visit: &mut dyn FnMut(&'a str)) {
     for node in thread.nodes.values() {
-        of_node(node, visit);
+        for assignment in assignments::of_node(node) {
+            of_assignment(assignment, visit);
+        }
         for edge in &node.outgoing_edges {
-            match &edge.edge_condition {
-                Some(lh::edge::EdgeCondition::Condition(condition)) => of_assignment(condition, visit),
-                Some(lh::edge::EdgeCondition::LegacyCondition(condition)) => {
-                    of_optional(condition.left.as_ref(), visit);
-                    of_optional(condition.right.as_ref(), visit);
-                }
-                None => {}
+            for assignment in assignments::of_condition(edge) {
+                of_assignment(assignment, visit);
             }
             for mutation in &edge.variable_mutations {
                 of_mutation(mutation, visit);
             }
         }
-    }
-}
-
-fn of_node<'a>(node: &'a lh::Node, visit: &mut dyn FnMut(&'a str)) {
-    match &node.node {
-        Some(lh::node::Node::UserTask(task)) => {
-            let parts = [&task.user_id, &task.user_group, &task.notes, &task.on_cancellation_exception_name];
-            for part in parts {
-                of_optional(part.as_ref(), visit);
-            }
-        }
-        Some(lh::node::Node::Exit(exit)) => match &exit.result {
-            Some(lh::exit_node::Result::ReturnContent(content)) => of_assignment(content, visit),
-            Some(lh::exit_node::Result::FailureDef(failure)) => of_optional(failure.content.as_ref(), visit),
-            None => {}
-        },
-        // The other kinds are refused, or mention nothing.
-        _ => {}
     }
 }
 

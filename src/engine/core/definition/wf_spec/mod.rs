@@ -1,5 +1,6 @@
 //! PutWfSpec and DeleteWfSpec: validation, then the version rules.
 
+pub mod assignments;
 mod mentions;
 mod mutations;
 mod nodes;

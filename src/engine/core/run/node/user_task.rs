@@ -63,7 +63,7 @@ pub fn arrive(
     })?;
     let spec_name = visit.spec.id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
     let mut record = run.tx.create_user_task_run(run.run, visit.place, task, spec_name)?;
-    life::assign(run.tx, run.run, visit.place, &mut record, user_id, user_group);
+    life::assign(run.tx, run.run, visit.place, &mut record, user_id, user_group)?;
     run.tx.put_user_task_run(run.run, visit.place, &record)?;
     node_run.node_type = Some(NodeType::UserTask(lh::UserTaskNodeRun { user_task_run_id: Some(id) }));
     Ok(())
