@@ -53,8 +53,11 @@ pub fn next_due(state: &dyn State) -> Result<Option<i64>, Fault> {
     Ok(next)
 }
 
-/// The commands of the timers that are due, earliest first and at most `limit`. `seed` is fresh randomness.
-pub fn due(state: &dyn State, now: i64, limit: usize, seed: u128) -> Result<Vec<Command>, Fault> {
+/// The commands of the timers that are due, earliest first and at most `limit`.
+///
+/// Their seeds follow from their keys: a key is used once in the life of a store, so ids made from it are new there, and
+/// the same state at the same time gives the same bytes.
+pub fn due(state: &dyn State, now: i64, limit: usize) -> Result<Vec<Command>, Fault> {
     let mut keys = Vec::new();
     let end = u64::try_from(now).unwrap_or_default().saturating_add(1).to_be_bytes();
     state.scan(Table::Timer, &[], Some(&end), Order::Ascending, &mut |key, tenant| {
@@ -62,7 +65,7 @@ pub fn due(state: &dyn State, now: i64, limit: usize, seed: u128) -> Result<Vec<
         if keys.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     let mut commands = Vec::with_capacity(keys.len());
-    for (n, (key, tenant)) in keys.into_iter().enumerate() {
+    for (key, tenant) in keys {
         let tenant = key::read_u32(&tenant, Table::Timer)?;
         let at = take_u64(&key).map_or(now, |(due, _)| i64::try_from(due).unwrap_or(now));
         let context = Context {
@@ -70,11 +73,18 @@ pub fn due(state: &dyn State, now: i64, limit: usize, seed: u128) -> Result<Vec<
             actor: Actor { name: String::new(), proof: Proof::Engine, channel: Channel::Timer },
             at,
             now,
-            seed: seed.wrapping_add(n as u128),
+            seed: seed(&key, now),
         };
         commands.push(Command { context, request: store::DueTimer { key }.into() });
     }
     Ok(commands)
+}
+
+/// FNV-1a over the key and the time.
+fn seed(key: &[u8], now: i64) -> u128 {
+    key.iter().chain(&now.to_be_bytes()).fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+    })
 }
 
 /// What must be written so that a timer whose command failed does not come up for ever.

@@ -19,7 +19,7 @@ pub type Execute = fn(&dyn State, &Command) -> Result<Applied, Refusal>;
 /// Commands in one commit at most: bounds the time in which the first of them waits for the last.
 const MAX_COMMANDS: usize = 256;
 /// Timers in one commit at most, so that a flood of them leaves room for commands.
-const MAX_TIMERS: usize = 128;
+pub const MAX_TIMERS: usize = 128;
 /// How long the writer sleeps at most: a clock that was set, or a machine that slept, is noticed that soon.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Bytes of writes in one commit, after which no further command is taken.
@@ -92,7 +92,7 @@ impl Writer {
     }
 
     /// How long until the next timer, or until it is time to look at the clock again.
-    fn until_due(&self) -> Duration {
+    pub(super) fn until_due(&self) -> Duration {
         match self.next_due {
             Some(due) => {
                 let left = due.saturating_sub(self.shared.clock.now());
@@ -150,8 +150,7 @@ impl Writer {
 
     /// Carries the timers out that are due. One that fails is dropped with a line in the log: it would fail for ever.
     fn fire(&self, open: &mut Transaction<'_>, batch: &mut Batch) -> Result<(), Fault> {
-        let seed = uuid::Uuid::new_v4().as_u128();
-        for command in timer::due(open, self.shared.clock.now(), MAX_TIMERS, seed)? {
+        for command in timer::due(open, self.shared.clock.now(), MAX_TIMERS)? {
             let writes = match self.decide(open, &command) {
                 Ok(Applied { writes, effects, .. }) => {
                     batch.effects.add(effects);

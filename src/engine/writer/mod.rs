@@ -20,7 +20,7 @@ use crate::engine::core::command::Reply;
 use crate::engine::core::{Command, Fault, Refusal};
 use crate::engine::store::{Disk, OpenError, Snapshot, Store, StoreOptions, Trouble};
 
-pub use batch::{Execute, Writer};
+pub use batch::{Execute, MAX_TIMERS, Writer};
 pub use clock::{Clock, SystemClock};
 pub use queue::Bounds;
 use queue::{Job, Queue, Rejected};

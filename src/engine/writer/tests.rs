@@ -7,11 +7,22 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
 use crate::engine::core::command::{Context, Request};
-use crate::engine::core::{Applied, Effects, State, Table, WriteSet};
+use crate::engine::core::key::{self, Kind, ObjKey, Word};
+use crate::engine::core::{Applied, Effects, State, Table, WriteSet, timer};
 use crate::engine::store::{DiskFile, RealDisk};
 
-/// `put NAME` stores the time, `read NAME` is refused with what it finds, `refuse` and `panic` do that.
+/// `put NAME` stores the time, `read NAME` is refused with what it finds, `refuse` and `panic` do that. `at TIME` arms
+/// a timer; one of an odd time fails when it is due, any other leaves the time at which it was carried out.
 fn toy(state: &dyn State, command: &Command) -> Result<Applied, Refusal> {
+    if let Request::DueTimer(due) = &command.request {
+        let time = timer::parse(&due.key).unwrap().due;
+        if time % 2 == 1 {
+            panic!("asked to");
+        }
+        let mut writes = timer::discard(due);
+        writes.put(Table::Ids, format!("fired {time}"), command.context.now.to_be_bytes());
+        return Ok(Applied { writes, reply: Reply::Empty, effects: Effects::default() });
+    }
     let Request::PutTenant(request) = &command.request else { return Err(Refusal::invalid("not a toy")) };
     let (verb, name) = request.id.split_once(' ').unwrap_or((&request.id, ""));
     match verb {
@@ -26,6 +37,12 @@ fn toy(state: &dyn State, command: &Command) -> Result<Applied, Refusal> {
             Some(_) => Err(Refusal::exists(name)),
             None => Err(Refusal::not_found(name)),
         },
+        "at" => {
+            let mut writes = WriteSet::default();
+            let owner = ObjKey::new(7, Kind::NodeRun, 0, 0);
+            writes.put(Table::Timer, timer::key(name.parse().unwrap(), owner, 0), 0u32.to_be_bytes());
+            Ok(Applied { writes, reply: Reply::Empty, effects: Effects::default() })
+        }
         "panic" => panic!("asked to"),
         _ => Err(Refusal::precondition("refused")),
     }
@@ -193,6 +210,84 @@ fn now_is_the_clock_but_never_before_the_command_was_accepted() {
         bench.writer.step();
         assert_eq!(bench.stored("t"), Some(now.to_be_bytes().to_vec()));
     }
+}
+
+impl Bench {
+    /// Timers belong to tenants: number 0 gets a name.
+    fn with_tenant() -> Self {
+        let bench = Self::new(Bounds::default());
+        let mut writes = WriteSet::default();
+        writes.put(Table::DictRev, key::dict_rev(0, Word::Tenant, 0), *b"default");
+        let stored = bench.engine.shared().store.write(|open| {
+            open.apply(&writes)?;
+            Ok(((), crate::engine::store::Outcome::Commit))
+        });
+        assert_eq!(stored, Ok(()));
+        bench
+    }
+
+    fn fired(&self, time: i64) -> Option<i64> {
+        self.stored(&format!("fired {time}")).map(|now| i64::from_be_bytes(now.try_into().unwrap()))
+    }
+}
+
+#[test]
+fn a_timer_fires_once_and_never_early() {
+    let mut bench = Bench::with_tenant();
+    for time in [2_000, 1_200, 3_000] {
+        bench.submit(&format!("at {time}"));
+    }
+    bench.hands.0.store(1_199, Ordering::SeqCst);
+    assert!(bench.writer.step());
+    assert!(!bench.writer.step(), "nothing is due yet");
+    assert_eq!(bench.writer.until_due(), std::time::Duration::from_millis(1));
+    bench.hands.0.store(2_001, Ordering::SeqCst);
+    assert!(bench.writer.step());
+    assert_eq!([1_200, 2_000, 3_000].map(|time| bench.fired(time)), [Some(2_001), Some(2_001), None]);
+    assert!(!bench.writer.step(), "they fired already");
+    // A clock that steps back holds it up; nothing else does.
+    bench.hands.0.store(900, Ordering::SeqCst);
+    assert!(!bench.writer.step());
+}
+
+#[test]
+fn a_timer_that_is_due_waits_for_nobody_and_nobody_for_it() {
+    let mut bench = Bench::with_tenant();
+    bench.submit("at 1000");
+    assert!(bench.writer.step());
+    bench.hands.0.store(1_000, Ordering::SeqCst);
+    let mut answer = bench.submit("put a");
+    assert!(bench.writer.step());
+    assert_eq!((code(&mut answer), bench.fired(1_000)), (Ok(Reply::Empty), Some(1_000)));
+}
+
+#[test]
+fn a_timer_that_fails_is_dropped_and_takes_nothing_with_it() {
+    let mut bench = Bench::with_tenant();
+    for time in [1_001, 1_002] {
+        bench.submit(&format!("at {time}"));
+    }
+    assert!(bench.writer.step());
+    bench.hands.0.store(5_000, Ordering::SeqCst);
+    assert!(bench.writer.step());
+    assert_eq!((bench.fired(1_001), bench.fired(1_002)), (None, Some(5_000)));
+    assert!(!bench.writer.step());
+    assert!(bench.engine.is_writable());
+}
+
+#[test]
+fn a_timer_outlives_its_engine() {
+    let mut bench = Bench::with_tenant();
+    bench.submit("at 4000");
+    assert!(bench.writer.step());
+    let Bench { directory, engine, writer, .. } = bench;
+    drop((engine, writer));
+    let hands = Arc::new(Hands(AtomicI64::new(9_000)));
+    let options = EngineOptions { cache_bytes: 0, clock: hands, ..EngineOptions::default() };
+    let (engine, mut writer) = Engine::open_stepped(&RealDisk::new(directory.path()), options, toy).unwrap();
+    assert!(writer.step(), "it is overdue");
+    assert!(engine.snapshot().unwrap().get(Table::Ids, b"fired 4000").unwrap().is_some());
+    assert!(!writer.step());
 }
 
 #[test]
