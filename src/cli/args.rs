@@ -3,9 +3,11 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Flags;
+use crate::config::{Flags, LogFormat};
+use crate::engine::host::MetricsAddress;
 
 /// An inbox for the user tasks of LittleHorse workflows, with an engine of its own.
 ///
@@ -52,6 +54,31 @@ pub(super) struct ServeArgs {
     data: DataArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
+    /// Wait while another ostler hosts the data directory, and go on when it ends
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", value_parser = log_format())]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MetricsArgs {
+    /// Tell health and metrics over HTTP on this loopback address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    metrics: Option<SocketAddr>,
+    /// Let other machines read them too
+    #[arg(long)]
+    metrics_anywhere: bool,
+}
+
+impl MetricsArgs {
+    /// The address that was settled on, with leave for other machines or not.
+    pub(super) fn at(&self, address: SocketAddr) -> MetricsAddress {
+        MetricsAddress { address, anywhere: self.metrics_anywhere }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -110,7 +137,13 @@ impl InboxArgs {
 impl ServeArgs {
     /// The flags as the configuration takes them.
     pub(super) fn flags(&self) -> Flags {
-        Flags { bundled: true, data_dir: self.data.data_dir.clone(), ..Flags::default() }
+        Flags {
+            bundled: true,
+            data_dir: self.data.data_dir.clone(),
+            metrics: self.metrics.metrics,
+            log_format: self.log_format,
+            ..Flags::default()
+        }
     }
 }
 
@@ -132,6 +165,14 @@ impl PersonArgs {
     fn flags(&self) -> Flags {
         Flags { user: self.user.clone(), groups: self.groups.clone(), ..Flags::default() }
     }
+}
+
+/// `text` or `json`.
+fn log_format() -> impl TypedValueParser<Value = LogFormat> {
+    PossibleValuesParser::new(["text", "json"]).map(|written| match written.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    })
 }
 
 /// An address as people write it: `127.0.0.1:2023`, `[::1]:2023`, `localhost:2023`.

@@ -52,7 +52,9 @@ impl Failure {
             Failure::Start(StartError::Locked { .. }) => 4,
             Failure::Refused(_) => 5,
             Failure::Config(_) | Failure::Address(_) => 6,
-            Failure::Start(StartError::Listen { .. } | StartError::NotLoopback(_)) => 8,
+            Failure::Start(
+                StartError::Listen { .. } | StartError::NotLoopback(_) | StartError::MetricsNotLoopback(_),
+            ) => 8,
             Failure::Start(StartError::Threads(_) | StartError::Socket(_)) => 1,
             Failure::Start(StartError::Directory(_) | StartError::Lock { .. } | StartError::Store { .. }) => 7,
         }

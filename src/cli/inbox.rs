@@ -38,6 +38,7 @@ pub(super) fn run(args: &InboxArgs) -> Result<ExitCode, Failure> {
                 data_dir: config.data_dir.value.clone(),
                 socket_dir: None,
                 listen: args.listen.listen,
+                metrics: None,
                 user: me.user.clone(),
                 throwaway: false,
                 allow_network_fs: args.listen.allow_network_fs,
@@ -66,6 +67,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, Failure> {
         data_dir: scratch.path().join("data"),
         socket_dir: None,
         listen: args.listen.listen,
+        metrics: None,
         user: me.user.clone(),
         throwaway: true,
         // Nothing in it has to last.

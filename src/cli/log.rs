@@ -1,12 +1,14 @@
 //! Where the log goes.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::LogFormat;
 
 /// A log grows to this size, then it becomes the old one and a new one begins.
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -14,22 +16,32 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 /// What is logged, in the syntax of `tracing_subscriber`; warnings if not set.
 const VARIABLE: &str = "OSTLER_LOG";
 
-fn filter() -> EnvFilter {
-    EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).with_env_var(VARIABLE).from_env_lossy()
+fn filter(level: LevelFilter) -> EnvFilter {
+    EnvFilter::builder().with_default_directive(level.into()).with_env_var(VARIABLE).from_env_lossy()
 }
 
-/// For a program without a screen.
-pub(super) fn to_stderr() {
-    let log = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr);
+/// For a program without a screen. As JSON, with one object a line, it also tells when it starts and stops: programs
+/// read it, not a person who has just typed the command.
+pub(super) fn to_stderr(format: LogFormat) {
     // It is set once only, at the start; a second time would be a test in the same process.
-    let _ = log.try_init();
+    let _ = match format {
+        LogFormat::Text => {
+            let log = tracing_subscriber::fmt().with_env_filter(filter(LevelFilter::WARN));
+            log.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).try_init()
+        }
+        LogFormat::Json => {
+            let log = tracing_subscriber::fmt().with_env_filter(filter(LevelFilter::INFO));
+            log.json().flatten_event(true).with_writer(io::stderr).try_init()
+        }
+    };
 }
 
 /// For the inbox, whose screen nothing else may write to. Without a log file there is no log: that is no reason not
 /// to work.
 pub(super) fn to_file(path: &Path) {
     if let Ok(file) = open(path) {
-        let log = tracing_subscriber::fmt().with_env_filter(filter()).with_ansi(false).with_writer(file);
+        let log =
+            tracing_subscriber::fmt().with_env_filter(filter(LevelFilter::WARN)).with_ansi(false).with_writer(file);
         let _ = log.try_init();
     }
 }

@@ -5,6 +5,7 @@ mod exit;
 mod inbox;
 pub mod local;
 mod log;
+mod notify;
 mod paths;
 mod scratch;
 mod serve;

@@ -28,6 +28,7 @@
 //! explicit choice of the bundled engine (1 to 4) makes these settings irrelevant. Of settings that may hold secrets
 //! only the names are kept, never the values.
 
+mod duration;
 mod identity;
 mod own;
 mod paths;
@@ -35,8 +36,13 @@ mod properties;
 mod resolve;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use serde::Deserialize;
+
+pub use duration::parse as duration;
 pub use identity::{Person, person};
 pub use paths::Paths;
 
@@ -118,6 +124,21 @@ pub struct Flags {
     pub tenant: Option<String>,
     /// `--data-dir`.
     pub data_dir: Option<PathBuf>,
+    /// `--metrics`.
+    pub metrics: Option<SocketAddr>,
+    /// `--log-format`.
+    pub log_format: Option<LogFormat>,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// Everything that is configured.
@@ -133,6 +154,12 @@ pub struct Config {
     pub target: Setting<Target>,
     /// Where the bundled engine keeps its state.
     pub data_dir: Setting<PathBuf>,
+    /// For how long finished runs are kept; without it, for good.
+    pub retention: Option<Setting<Duration>>,
+    /// Where `serve` tells health and metrics.
+    pub metrics: Option<Setting<SocketAddr>>,
+    /// How `serve` writes its log.
+    pub log_format: Setting<LogFormat>,
     /// Where this person's files lie.
     pub paths: Paths,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, LogFormat};
 
 /// What `config.toml` may hold. An unknown key is an error: a misspelt `groups` would hide tasks silently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -15,6 +15,23 @@ pub(super) struct Own {
     pub(super) server: Option<String>,
     pub(super) tenant: Option<String>,
     pub(super) data_dir: Option<String>,
+    pub(super) engine: Option<OwnEngine>,
+    pub(super) log: Option<OwnLog>,
+}
+
+/// `[engine]`: how the bundled engine is run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnEngine {
+    pub(super) retention: Option<String>,
+    pub(super) metrics: Option<String>,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnLog {
+    pub(super) format: Option<LogFormat>,
 }
 
 /// Reads the text of the file; `path` is for the message.
@@ -36,13 +53,17 @@ mod tests {
 
     #[test]
     fn all_keys() {
-        let text = "user = 'amy'\ngroups = ['finance', 'ops']\nserver = 'http://h:1'\ntenant = 't'\ndata_dir = '~/x'\n";
+        let text = "user = 'amy'\ngroups = ['finance', 'ops']\nserver = 'http://h:1'\ntenant = 't'\ndata_dir = '~/x'\n\
+                    [engine]\nretention = '90d'\nmetrics = '127.0.0.1:1'\n[log]\nformat = 'json'\n";
         let own = parse(Path::new("c"), text).unwrap();
         assert_eq!(own.user.as_deref(), Some("amy"));
         assert_eq!(own.groups, Some(vec!["finance".to_owned(), "ops".to_owned()]));
         assert_eq!(own.server.as_deref(), Some("http://h:1"));
         assert_eq!(own.tenant.as_deref(), Some("t"));
         assert_eq!(own.data_dir.as_deref(), Some("~/x"));
+        let engine = OwnEngine { retention: Some("90d".to_owned()), metrics: Some("127.0.0.1:1".to_owned()) };
+        assert_eq!(own.engine, Some(engine));
+        assert_eq!(own.log, Some(OwnLog { format: Some(LogFormat::Json) }));
         assert_eq!(parse(Path::new("c"), "").unwrap(), Own::default());
     }
 

@@ -1,10 +1,12 @@
 //! The layers put together: pure, but for [`Sources::read`].
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::own::{self, Own};
-use super::{Config, ConfigError, Flags, Origin, Paths, Person, Setting, Target, properties};
+use super::{Config, ConfigError, Flags, LogFormat, Origin, Paths, Person, Setting, Target, properties};
 
 const HOST: &str = "LHC_API_HOST";
 const PORT: &str = "LHC_API_PORT";
@@ -129,6 +131,9 @@ pub(super) fn resolve(sources: &Sources, paths: Paths) -> Result<Config, ConfigE
         tenant: tenant(sources)?,
         target: target(sources)?,
         data_dir: data_dir(sources, &paths)?,
+        retention: retention(sources)?,
+        metrics: metrics(sources)?,
+        log_format: log_format(sources),
         paths,
     })
 }
@@ -197,6 +202,40 @@ fn data_dir(sources: &Sources, paths: &Paths) -> Result<Setting<PathBuf>, Config
         return Err(blank(name, setting.origin));
     }
     Ok(setting)
+}
+
+fn retention(sources: &Sources) -> Result<Option<Setting<Duration>>, ConfigError> {
+    let Some((engine, origin)) = sources.own(|own| &own.engine) else { return Ok(None) };
+    let Some(written) = &engine.retention else { return Ok(None) };
+    match super::duration(written) {
+        Ok(time) => Ok(Some(Setting::new(time, origin))),
+        Err(reason) => Err(ConfigError::Invalid { name: "engine.retention", origin, reason: format!("{reason}.") }),
+    }
+}
+
+fn metrics(sources: &Sources) -> Result<Option<Setting<SocketAddr>>, ConfigError> {
+    if let Some(address) = sources.flags.metrics {
+        return Ok(Some(Setting::new(address, Origin::Flag("--metrics"))));
+    }
+    let Some((engine, origin)) = sources.own(|own| &own.engine) else { return Ok(None) };
+    let Some(written) = &engine.metrics else { return Ok(None) };
+    match written.parse() {
+        Ok(address) => Ok(Some(Setting::new(address, origin))),
+        Err(_) => {
+            let reason = "is not an address such as 127.0.0.1:9464.".to_owned();
+            Err(ConfigError::Invalid { name: "engine.metrics", origin, reason })
+        }
+    }
+}
+
+fn log_format(sources: &Sources) -> Setting<LogFormat> {
+    if let Some(format) = sources.flags.log_format {
+        return Setting::new(format, Origin::Flag("--log-format"));
+    }
+    match sources.own(|own| &own.log) {
+        Some((own::OwnLog { format: Some(format) }, origin)) => Setting::new(*format, origin),
+        _ => Setting::new(LogFormat::default(), Origin::Default),
+    }
 }
 
 /// The rule is written at the head of [`super`].

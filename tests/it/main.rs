@@ -10,5 +10,6 @@
 mod architecture;
 mod documents;
 mod hosting;
+mod operations;
 mod pty;
 mod store;

@@ -2,11 +2,11 @@
 
 mod kill;
 mod power_cut;
-mod random;
+pub mod random;
 #[allow(dead_code, reason = "shared with the benchmark, which uses the rest")]
-mod server;
+pub mod server;
 mod sim_disk;
-mod workload;
+pub mod workload;
 
 use ostler::engine::writer::{Clock, SystemClock};
 

@@ -126,6 +126,11 @@ macro_rules! requests {
             pub fn size(&self) -> usize {
                 match self { $(Self::$variant(message) => prost::Message::encoded_len(message)),+ }
             }
+
+            /// The name of its RPC, for logs and metrics.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => stringify!($variant)),+ }
+            }
         }
 
         $(impl From<$message> for Request {

@@ -4,8 +4,11 @@
 //! person whose terminal happens to host it. Whoever holds the lock hosts; everybody else attaches to its socket.
 
 mod directory;
+mod health;
+mod http;
 mod listen;
 mod lock;
+mod metrics;
 mod socket;
 
 use std::io;
@@ -24,6 +27,7 @@ use crate::engine::writer::{Engine, EngineOptions};
 use listen::Listeners;
 
 pub use directory::DirectoryError;
+pub use health::Health;
 pub use lock::{Holder, LOCK_FILE};
 
 /// How long a host that stops waits for calls in flight before it cuts them off. What they asked for is still
@@ -45,12 +49,23 @@ pub struct Options {
     pub socket_dir: Option<PathBuf>,
     /// A loopback address for SDK programs; port 0 takes a free one.
     pub listen: Option<SocketAddr>,
+    /// Where health and metrics are told over HTTP.
+    pub metrics: Option<MetricsAddress>,
     /// The name of the person whose processes these are: recorded with what they do.
     pub user: String,
     /// The data is thrown away afterwards; clients are told so.
     pub throwaway: bool,
     /// Host on a network file system all the same.
     pub allow_network_fs: bool,
+}
+
+/// Where health and metrics are told; port 0 takes a free one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsAddress {
+    /// The address.
+    pub address: SocketAddr,
+    /// Other machines may ask too.
+    pub anywhere: bool,
 }
 
 /// Why there is no host.
@@ -100,6 +115,12 @@ pub enum StartError {
          use a loopback address such as 127.0.0.1:{port}", port = .0.port()
     )]
     NotLoopback(SocketAddr),
+    /// The address for metrics can be reached from other machines.
+    #[error(
+        "will not tell metrics on {0}: other machines could read them; use a loopback address such as \
+         127.0.0.1:{port}, or insist with --metrics-anywhere", port = .0.port()
+    )]
+    MetricsNotLoopback(SocketAddr),
     /// The operating system gave no threads.
     #[error("the engine's threads cannot be started: {0}")]
     Threads(io::Error),
@@ -122,6 +143,9 @@ pub struct Handle {
     store_id: String,
     socket: PathBuf,
     listen: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    engine: Engine,
+    serving: tokio::runtime::Handle,
     closing: watch::Sender<bool>,
     closed: watch::Receiver<bool>,
 }
@@ -145,6 +169,22 @@ impl Handle {
     /// The TCP address, with the port that was taken.
     pub fn listen(&self) -> Option<SocketAddr> {
         self.listen
+    }
+
+    /// The address of health and metrics, with the port that was taken.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// How the engine is, asked on the threads that serve calls: when those do not answer, nobody is served.
+    pub async fn health(&self) -> Health {
+        let engine = self.engine.clone();
+        let asked = self.serving.spawn(async move { health::of(&engine) });
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(health)) => health,
+            Ok(Err(_)) => Health::Stuck("the engine has stopped".to_owned()),
+            Err(_) => Health::Stuck("the threads that serve calls do not answer".to_owned()),
+        }
     }
 
     /// Ends when the host has stopped, whyever it did.
@@ -187,15 +227,19 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     {
         return Err(StartError::NotLoopback(address));
     }
+    if let Some(MetricsAddress { address, anywhere: false }) = options.metrics
+        && !address.ip().is_loopback()
+    {
+        return Err(StartError::MetricsNotLoopback(address));
+    }
     let data_dir = directory::prepare(&options.data_dir, options.allow_network_fs)?;
     let mut lock = lock::Lock::take(&data_dir).map_err(|busy| match busy {
         lock::Busy::Held(holder) => StartError::Locked { data_dir: data_dir.clone(), holder },
         lock::Busy::Io(source) => StartError::Lock { data_dir: data_dir.clone(), source },
     })?;
     // The listeners come before the store: a taken port is found out before anything is migrated.
-    let tcp = options.listen.map(|address| bind(address).map_err(|source| StartError::Listen { address, source }));
-    let tcp = tcp.transpose()?;
-    let listen = tcp.as_ref().map(|listener| listener.local_addr().map_err(StartError::Socket)).transpose()?;
+    let (tcp, listen) = bind(options.listen)?.unzip();
+    let (http, metrics) = bind(options.metrics.map(|metrics| metrics.address))?.unzip();
     let socket =
         socket::path(&socket::directory(options.socket_dir.as_deref()).map_err(StartError::Socket)?, &data_dir);
     let unix = socket::bind(&socket).map_err(StartError::Socket)?;
@@ -224,11 +268,16 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         .map_err(StartError::Threads)?;
     let listeners = {
         let _entered = runtime.enter();
+        if let Some(http) = http {
+            let http = tokio::net::TcpListener::from_std(http).map_err(StartError::Threads)?;
+            runtime.spawn(http::serve(http, engine.clone(), closing_seen.clone()));
+        }
         Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
     };
+    let serving = runtime.handle().clone();
     let holder = Holder::this_process(store_id.clone(), socket.clone(), listen.map(|address| address.to_string()));
     lock.announce(&holder).map_err(|source| StartError::Lock { data_dir, source })?;
-    let mut running = Running { engine, lock, socket: socket.clone() };
+    let mut running = Running { engine: engine.clone(), lock, socket: socket.clone() };
     std::thread::Builder::new()
         .name("ostler-host".to_owned())
         .spawn(move || {
@@ -241,13 +290,18 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
             closed_when.send_replace(true);
         })
         .map_err(StartError::Threads)?;
-    Ok(Handle { pipe: Pipe(pipe), store_id, socket, listen, closing, closed })
+    Ok(Handle { pipe: Pipe(pipe), store_id, socket, listen, metrics, engine, serving, closing, closed })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+/// The listener on an address, when there is to be one, and the address with the port that was taken.
+fn bind(address: Option<SocketAddr>) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let taken = listener.local_addr()?;
+        Ok((listener, taken))
+    });
+    bound.map(Some).map_err(|source| StartError::Listen { address, source })
 }
 
 /// What must be put back in order at the end.

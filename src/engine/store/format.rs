@@ -123,7 +123,7 @@ pub(super) fn open_database(backend: Backend, cache_bytes: usize) -> Result<Data
 pub(super) fn check(database: &Database) -> Result<u128, OpenError> {
     let damaged = |detail: String| OpenError::Damaged(detail);
     let transaction = database.begin_read().map_err(|error| damaged(error.to_string()))?;
-    let snapshot = Snapshot::new(transaction);
+    let snapshot = Snapshot::new(transaction, Arc::default());
     let read = |key: &[u8]| {
         let found = snapshot.get(Table::Meta, key).map_err(|fault| damaged(fault.to_string()))?;
         found.ok_or_else(|| damaged(format!("it has no {}", String::from_utf8_lossy(key))))

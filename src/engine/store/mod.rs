@@ -15,6 +15,7 @@ mod disk;
 mod format;
 mod tables;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::ReadableDatabase;
@@ -68,6 +69,15 @@ pub enum Trouble {
     Closed,
 }
 
+/// How large a store is, and who looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of its file; none when they cannot be read, or the store is closed.
+    pub bytes: Option<u64>,
+    /// Snapshots that are open. An old one keeps the pages of its time from being used again.
+    pub snapshots: usize,
+}
+
 struct Opened {
     database: Arc<redb::Database>,
     latch: Arc<Latch>,
@@ -80,6 +90,7 @@ pub struct Store {
     frozen: std::sync::OnceLock<Trouble>,
     cache_bytes: usize,
     id: u128,
+    snapshots: Arc<AtomicUsize>,
 }
 
 impl Store {
@@ -92,7 +103,13 @@ impl Store {
             .map_err(|error| format::explain(error, &latch))?;
         let id = format::check(&database)?;
         let opened = Opened { database: Arc::new(database), latch, file };
-        Ok(Self { opened: RwLock::new(Some(opened)), frozen: std::sync::OnceLock::new(), cache_bytes, id })
+        Ok(Self {
+            opened: RwLock::new(Some(opened)),
+            frozen: std::sync::OnceLock::new(),
+            cache_bytes,
+            id,
+            snapshots: Arc::default(),
+        })
     }
 
     /// The store's name for good, given when it was made.
@@ -109,7 +126,14 @@ impl Store {
     pub fn snapshot(&self) -> Result<Snapshot, Fault> {
         let database = self.healthy_database().map_err(|trouble| Fault::Storage(trouble.to_string()))?;
         let transaction = database.begin_read().map_err(|error| Fault::Storage(error.to_string()))?;
-        Ok(Snapshot::new(transaction))
+        Ok(Snapshot::new(transaction, self.snapshots.clone()))
+    }
+
+    /// How large the store is, and how many look at it.
+    pub fn usage(&self) -> Usage {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = opened.as_ref().and_then(|opened| opened.file.len().ok());
+        Usage { bytes, snapshots: self.snapshots.load(Ordering::Relaxed) }
     }
 
     /// Runs `work` in a write transaction and commits it durably when `work` says so. One at a time: a second caller

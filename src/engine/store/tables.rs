@@ -1,7 +1,8 @@
 //! The tables in redb: a snapshot and an open transaction, both seen by the core as a [`State`].
 
 use std::ops::{Bound, ControlFlow};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use redb::{Key, ReadTransaction, ReadableTable, StorageError, TableDefinition, Value, WriteTransaction};
 
@@ -239,11 +240,20 @@ fn scan_rows(
 pub struct Snapshot {
     transaction: ReadTransaction,
     tables: [OnceLock<Readable>; Table::ALL.len()],
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Snapshot {
-    pub(super) fn new(transaction: ReadTransaction) -> Self {
-        Self { transaction, tables: Default::default() }
+    /// A snapshot that counts in `open` as long as it lives.
+    pub(super) fn new(transaction: ReadTransaction, open: Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self { transaction, tables: Default::default(), open }
     }
 
     /// Opens a table at its first use: a request needs two or three of them.

@@ -35,6 +35,8 @@ struct Batch {
     bytes: usize,
     /// Whether a timer came or went.
     timers: bool,
+    /// When the timers that it carried out were due.
+    fired: Vec<i64>,
 }
 
 impl Batch {
@@ -114,6 +116,7 @@ impl Writer {
         let mut next = first;
         let store = &self.shared.store;
         let due = self.is_due();
+        self.shared.stats.begin();
         // A panic outside a command would be one of the store's. What it left is unknown, so nothing is written
         // after it, as after an error of the disk.
         let stored = catch_unwind(AssertUnwindSafe(|| {
@@ -131,8 +134,11 @@ impl Writer {
             })
         }));
         let stored = stored.unwrap_or_else(|panic| Err(store.freeze(Trouble::Damaged(text_of(&*panic)))));
+        let durable = if stored.is_ok() && batch.bytes > 0 { batch.answers.len() + batch.fired.len() } else { 0 };
+        self.shared.stats.end(durable);
         match stored {
             Ok(()) => {
+                self.shared.stats.fired(&batch.fired, self.shared.clock.now());
                 if batch.timers || due {
                     self.look_for_timers();
                 }
@@ -151,6 +157,7 @@ impl Writer {
     /// Carries the timers out that are due. One that fails is dropped with a line in the log: it would fail for ever.
     fn fire(&self, open: &mut Transaction<'_>, batch: &mut Batch) -> Result<(), Fault> {
         for command in timer::due(open, self.shared.clock.now(), MAX_TIMERS)? {
+            batch.fired.push(command.context.at);
             let writes = match self.decide(open, &command) {
                 Ok(Applied { writes, effects, .. }) => {
                     batch.effects.add(effects);
@@ -171,8 +178,10 @@ impl Writer {
     }
 
     fn decide(&self, open: &Transaction<'_>, command: &Command) -> Result<Applied, Refusal> {
-        catch_unwind(AssertUnwindSafe(|| (self.execute)(open, command)))
-            .unwrap_or_else(|panic| Err(blame(command, &text_of(&*panic))))
+        let decided = catch_unwind(AssertUnwindSafe(|| (self.execute)(open, command)))
+            .unwrap_or_else(|panic| Err(blame(command, &text_of(&*panic))));
+        self.shared.stats.answered(command.request.kind(), &decided);
+        decided
     }
 
     /// Decides one command and puts its writes into the transaction.

@@ -7,6 +7,7 @@
 mod batch;
 mod clock;
 mod queue;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +19,13 @@ use tokio::sync::{broadcast, oneshot, watch};
 use crate::api::littlehorse as lh;
 use crate::engine::core::command::Reply;
 use crate::engine::core::{Command, Fault, Refusal};
-use crate::engine::store::{Disk, OpenError, Snapshot, Store, StoreOptions, Trouble};
+use crate::engine::store::{Disk, OpenError, Snapshot, Store, StoreOptions, Trouble, Usage};
 
 pub use batch::{Execute, MAX_TIMERS, Writer};
 pub use clock::{Clock, SystemClock};
 pub use queue::Bounds;
 use queue::{Job, Queue, Rejected};
+pub use stats::{Commands, Distribution, Histogram, Stats};
 
 /// How an engine is opened.
 #[derive(Clone)]
@@ -62,6 +64,7 @@ struct Shared {
     store: Store,
     queue: Queue,
     clock: Arc<dyn Clock>,
+    stats: Stats,
     feed: broadcast::Sender<Committed>,
     sequence: AtomicU64,
     stopped: watch::Sender<bool>,
@@ -82,6 +85,12 @@ impl Drop for Handle {
 #[derive(Clone)]
 pub struct Engine {
     handle: Arc<Handle>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("store", &self.store_id()).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
@@ -108,6 +117,7 @@ impl Engine {
             store,
             queue: Queue::new(options.bounds),
             clock: options.clock,
+            stats: Stats::default(),
             feed: broadcast::Sender::new(FEED),
             sequence: AtomicU64::new(0),
             stopped: watch::Sender::new(false),
@@ -135,7 +145,10 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         match self.shared().queue.push(Job { command, answer }) {
             Ok(()) => Ok(answered),
-            Err(Rejected::Full) => Err(Refusal::exhausted("The engine is busy: too many commands wait. Try again.")),
+            Err(Rejected::Full) => {
+                self.shared().stats.turned_away();
+                Err(Refusal::exhausted("The engine is busy: too many commands wait. Try again."))
+            }
             Err(Rejected::Closed) => Err(stopping()),
         }
     }
@@ -163,6 +176,26 @@ impl Engine {
     /// What ended writing, in plain words.
     pub fn trouble(&self) -> Option<Trouble> {
         self.shared().store.is_frozen().cloned()
+    }
+
+    /// What the writer counted about itself.
+    pub fn stats(&self) -> &Stats {
+        &self.shared().stats
+    }
+
+    /// How many commands wait for the writer, and how many bytes they have.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.shared().queue.waiting()
+    }
+
+    /// True once the writer has ended, whyever it did.
+    pub fn has_stopped(&self) -> bool {
+        *self.shared().stopped.borrow()
+    }
+
+    /// What the store is made of and used for at this moment.
+    pub fn usage(&self) -> Usage {
+        self.shared().store.usage()
     }
 
     /// The store's name for good.

@@ -117,6 +117,12 @@ impl Queue {
         }
     }
 
+    /// How many commands wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.lock();
+        (waiting.jobs.len(), waiting.bytes)
+    }
+
     /// Takes nothing more; what waits is still handed out.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -43,6 +43,7 @@ impl Ground {
             data_dir: self.data(),
             socket_dir: Some(self.sockets()),
             listen: None,
+            metrics: None,
             user: "amy".to_owned(),
             throwaway: false,
             allow_network_fs: true,

@@ -1,0 +1,4 @@
+//! What keeps an engine running over the years: formats, backups, the doctor, and what a service manager asks for.
+
+mod golden;
+mod serving;
