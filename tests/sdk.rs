@@ -1,7 +1,7 @@
-//! Rows that need the public LittleHorse client: the wire, the conformance scenarios, the SDK programs.
+//! Rows that need the public LittleHorse clients: the wire, the conformance scenarios, the SDK programs.
 //!
-//! Without the Python environment of `tests/sdk/setup` they are ignored and the reason is printed; with
-//! `OSTLER_REQUIRE_SDK=1`, as in CI, they fail. docs/testing.md says more.
+//! Without the environment of `tests/sdk/setup` (Python, Java and Node apart) they are ignored and the reason is
+//! printed; with `OSTLER_REQUIRE_SDK=1`, as in CI, they fail. docs/testing.md says more.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,8 @@
 mod conformance;
 #[path = "sdk/environment.rs"]
 mod environment;
+#[path = "sdk/programs.rs"]
+mod programs;
 #[path = "sdk/server.rs"]
 mod server;
 #[path = "sdk/wire.rs"]
@@ -22,24 +24,21 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use environment::Environment;
+use environment::{Environment, Language};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-
-/// The programs against a server of their own: what a newcomer does with the published SDK.
-const PROGRAMS: &[&str] = &["tests/sdk/python/expense.py"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let environment = Environment::find();
     let required = std::env::var_os("OSTLER_REQUIRE_SDK").is_some_and(|value| value == "1");
-    let maker = Rows { environment: environment.clone(), required };
+    let maker = Rows { environments: Language::ALL.map(|language| (language, Environment::find(language))), required };
 
     let mut rows = vec![Trial::test("wire::sees_every_kind_of_change", wire::sees_every_kind_of_change)];
-    rows.push(maker.row("wire::same_as_the_published_client", wire::same_as_the_published_client));
-    rows.push(maker.row("conformance::accounts", conformance::every_scenario_is_accounted_for));
-    for program in PROGRAMS {
-        let name = program.trim_start_matches("tests/sdk/").trim_end_matches(".py").replace('/', "::");
-        rows.push(maker.row(&format!("sdk::{name}"), move |environment| run_program(environment, program)));
+    let python = Language::Python;
+    rows.push(maker.row(python, "wire::same_as_the_published_client", wire::same_as_the_published_client));
+    rows.push(maker.row(python, "conformance::accounts", conformance::every_scenario_is_accounted_for));
+    for program in programs::PROGRAMS {
+        let test = move |environment: &Environment| programs::run(environment, program);
+        rows.push(maker.row(Language::of(program), &programs::row_name(program), test));
     }
     let runs = match conformance_rows(&maker, &arguments, &mut rows) {
         Ok(runs) => runs,
@@ -52,28 +51,41 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, rows);
     let mut out = std::io::stdout().lock();
     let summary = conformance::summary(runs.iter().flat_map(|run| run.verdicts()));
-    let skipped = match &environment {
-        Err(reason) if !arguments.list => format!("the rows that need the LittleHorse client were skipped: {reason}\n"),
-        _ => String::new(),
-    };
+    let skipped = if arguments.list { String::new() } else { maker.skipped() };
     let _ = write!(out, "{summary}{skipped}");
     conclusion.exit_code()
 }
 
-/// Makes rows that need the environment.
+/// Makes rows that need a part of the environment.
 struct Rows {
-    environment: Result<Environment, String>,
+    environments: [(Language, Result<Environment, String>); 3],
     required: bool,
 }
 
 impl Rows {
-    fn row(&self, name: &str, test: impl FnOnce(&Environment) -> Result<(), Failed> + Send + 'static) -> Trial {
-        match self.environment.clone() {
+    fn environment(&self, language: Language) -> Result<Environment, String> {
+        let found = self.environments.iter().find(|(one, _)| *one == language);
+        found.map_or_else(|| Err(format!("no {language:?}")), |(_, environment)| environment.clone())
+    }
+
+    fn row(
+        &self,
+        language: Language,
+        name: &str,
+        test: impl FnOnce(&Environment) -> Result<(), Failed> + Send + 'static,
+    ) -> Trial {
+        match self.environment(language) {
             Ok(environment) => Trial::test(name, move || test(&environment)),
             Err(reason) if self.required => Trial::test(name, move || Err(reason.into())),
-            // The last line of the run says it in full.
+            // The last lines of the run say it in full.
             Err(_) => Trial::ignorable_test(name, || Ok(Completion::ignored_with("needs tests/sdk/setup"))),
         }
+    }
+
+    /// Why rows were skipped, a line a language.
+    fn skipped(&self) -> String {
+        let reasons = self.environments.iter().filter_map(|(_, environment)| environment.as_ref().err());
+        reasons.map(|reason| format!("rows were skipped: {reason}\n")).collect()
     }
 }
 
@@ -93,33 +105,17 @@ fn conformance_rows(
                 named.push((format!("conformance::{group}::{state}{scenario}"), scenario));
             }
         }
-        let run = maker.environment.as_ref().ok().map(|environment| {
+        let run = maker.environment(Language::Python).ok().map(|environment| {
             let probe = |name: &str| Trial::test(name, || Ok(()));
             let chosen = named.iter().filter(|(name, _)| !arguments.is_filtered_out(&probe(name)));
             let chosen = chosen.map(|(_, scenario)| scenario.clone()).collect();
-            Arc::new(conformance::Run::new(environment.clone(), groups, chosen))
+            Arc::new(conformance::Run::new(environment, groups, chosen))
         });
         for (name, scenario) in named {
             let run = run.clone();
-            rows.push(maker.row(&name, move |_| run.map_or(Ok(()), |run| run.row(&scenario))));
+            rows.push(maker.row(Language::Python, &name, move |_| run.map_or(Ok(()), |run| run.row(&scenario))));
         }
         runs.extend(run);
     }
     Ok(runs)
-}
-
-/// Runs a program against a fresh server; it ends with 0 when everything was as it must be.
-fn run_program(environment: &Environment, program: &str) -> Result<(), Failed> {
-    let server = server::Server::start()?;
-    let address = server.address();
-    let output = environment
-        .python(program)
-        .env("LHC_API_HOST", address.ip().to_string())
-        .env("LHC_API_PORT", address.port().to_string())
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Err(format!("{program} ended with {}\n{out}{err}", output.status).into())
 }

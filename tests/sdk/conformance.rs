@@ -60,7 +60,7 @@ impl Run {
     fn check(&self) -> Result<BTreeMap<String, Verdict>, String> {
         let server = Server::start()?;
         let report = tempfile::NamedTempFile::new().map_err(|error| format!("no report file: {error}"))?;
-        let mut command = self.environment.python("tests/conformance/check.py");
+        let mut command = self.environment.command("tests/conformance/check.py");
         command.arg("--target").arg(server.address().to_string()).arg("--report").arg(report.path());
         command.arg("--groups").arg(self.groups.join(","));
         for scenario in &self.chosen {
@@ -74,7 +74,7 @@ impl Run {
 
 /// Checks the lists: no scenario outside the golden records, no entry for a scenario or step that does not exist.
 pub fn every_scenario_is_accounted_for(environment: &Environment) -> Result<(), Failed> {
-    let output = environment.python("tests/conformance/check.py").arg("--accounts").output()?;
+    let output = environment.command("tests/conformance/check.py").arg("--accounts").output()?;
     let text = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
     if output.status.success() { Ok(()) } else { Err(text.into_owned().into()) }
 }

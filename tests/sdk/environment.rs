@@ -1,12 +1,51 @@
-//! The Python environment of these tests: made by `tests/sdk/setup`, looked for here.
+//! The published clients that `tests/sdk/setup` fetches, and the programs that run with them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A venv that holds the public LittleHorse client as `tests/sdk/requirements.txt` pins it.
+/// The languages of the published clients: each is a part of the environment, and can be there or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Python,
+    Java,
+    Node,
+}
+
+impl Language {
+    pub const ALL: [Self; 3] = [Self::Python, Self::Java, Self::Node];
+
+    /// The language of a program, by the ending of its name.
+    pub fn of(program: &str) -> Self {
+        match Path::new(program).extension().and_then(|ending| ending.to_str()) {
+            Some("java") => Self::Java,
+            Some("cjs") => Self::Node,
+            _ => Self::Python,
+        }
+    }
+
+    /// The list that pins the client and all that it needs; the copy of it in the environment says what was fetched.
+    fn list(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Python => ("requirements.txt", include_str!("requirements.txt")),
+            Self::Java => ("java/jars.txt", include_str!("java/jars.txt")),
+            Self::Node => ("node/package-lock.json", include_str!("node/package-lock.json")),
+        }
+    }
+
+    fn needs(self) -> &'static str {
+        match self {
+            Self::Python => "Python 3.11",
+            Self::Java => "a JDK 17 and Maven",
+            Self::Node => "Node 18 and npm",
+        }
+    }
+}
+
+/// One language's client as the project pins it.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    python: PathBuf,
+    language: Language,
+    folder: PathBuf,
 }
 
 impl Environment {
@@ -15,27 +54,44 @@ impl Environment {
     /// # Errors
     ///
     /// Why the rows that need it cannot run, and what to do about it.
-    pub fn find() -> Result<Self, String> {
+    pub fn find(language: Language) -> Result<Self, String> {
         let folder = std::env::var_os("OSTLER_SDK_ENV")
             .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sdk-env"), PathBuf::from);
-        let made_from = std::fs::read_to_string(folder.join("requirements.txt")).unwrap_or_default();
-        if made_from != include_str!("requirements.txt") {
-            let folder = folder.display();
-            return Err(format!("no Python environment in {folder}: tests/sdk/setup makes it (needs Python 3.11)"));
+        let (name, list) = language.list();
+        if std::fs::read_to_string(folder.join(name)).unwrap_or_default() == list {
+            return Ok(Self { language, folder });
         }
-        Ok(Self { python: folder.join("bin/python") })
+        let (folder, needs) = (folder.display(), language.needs());
+        Err(format!("no {language:?} client in {folder}: tests/sdk/setup makes it (needs {needs})"))
     }
 
-    /// A Python program of the package, seeing nothing of the caller's own Python or LittleHorse settings.
-    pub fn python(&self, program: &str) -> Command {
-        let mut command = Command::new(&self.python);
-        command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(program)).env("PYTHONDONTWRITEBYTECODE", "1");
+    /// A program of the package, seeing nothing of the caller's own Python, Java, Node or LittleHorse settings.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = match self.language {
+            Language::Python => {
+                let mut command = Command::new(self.folder.join("bin/python"));
+                command.arg("-B");
+                command
+            }
+            Language::Java => {
+                let home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
+                let mut command = Command::new(home.unwrap_or_else(|| "java".into()));
+                // Short programs: most of their time is the start, which the second compiler only makes longer.
+                command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-cp"]);
+                command.arg(self.folder.join("java/*"));
+                command
+            }
+            Language::Node => Command::new("node"),
+        };
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(program));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
-            if name.starts_with("LHC_") || name.starts_with("LHW_") || name == "PYTHONPATH" || name == "PYTHONHOME" {
+            let settings = ["LHC_", "LHW_", "PYTHON", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "NODE_"];
+            if settings.iter().any(|setting| name.starts_with(setting)) {
                 command.env_remove(name.as_ref());
             }
         }
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env("NODE_PATH", self.folder.join("node/node_modules"));
         command
     }
 }

@@ -16,7 +16,7 @@ const PACKAGE: &str = "littlehorse";
 
 /// Fails on any difference, in either direction.
 pub fn same_as_the_published_client(environment: &Environment) -> Result<(), Failed> {
-    let output = environment.python("tests/sdk/published.py").output()?;
+    let output = environment.command("tests/sdk/published.py").output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }

@@ -1,16 +1,15 @@
 """A newcomer's first workflow, written with nothing but the published LittleHorse client.
 
 Registers a form and a workflow, runs it, works on its task as people would (claim, save, comment, complete) and
-reads the run and its output back. Ends with 0 when everything was as it must be. The server: LHC_API_HOST, LHC_API_PORT.
+reads the run and its output back.
 """
 
 import json
 import time
-import uuid
 
 import grpc
+from kit import TAG, client, config, equal, refused, until
 from littlehorse import create_workflow_spec
-from littlehorse.config import LHConfig
 from littlehorse.model import (
     AssignUserTaskRunRequest, CompleteUserTaskRunRequest, EditUserTaskRunCommentRequest, GetLatestUserTaskDefRequest,
     GetLatestWfSpecRequest, LHStatus, ListNodeRunsRequest, ListUserTaskRunRequest, PutUserTaskDefRequest,
@@ -18,36 +17,8 @@ from littlehorse.model import (
     SearchWfRunRequest, UserTaskField, UserTaskRunStatus, VariableId, VariableType, VariableValue)
 from littlehorse.workflow import Workflow, WorkflowThread
 
-# Names of their own, so that the program can run again on a server that is already in use.
-TAG = uuid.uuid4().hex[:8]
 APPROVE, EXPLAIN, FLOW = f"approve-expense-{TAG}", f"explain-expense-{TAG}", f"expense-approval-{TAG}"
 GROUP = f"finance-{TAG}"
-
-
-def equal(what, found, wanted):
-    if found != wanted:
-        raise SystemExit(f"{what}: found {found!r}, wanted {wanted!r}")
-
-
-def refused(what, code, call):
-    try:
-        call()
-    except grpc.RpcError as error:
-        equal(what, error.code(), code)
-        return
-    raise SystemExit(f"{what}: was not refused")
-
-
-def settled(call):
-    """A LittleHorse cluster may show a definition some milliseconds after it was put; ostler shows it at once."""
-    until = time.monotonic() + 10
-    while True:
-        try:
-            return call()
-        except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.NOT_FOUND or time.monotonic() > until:
-                raise
-        time.sleep(0.02)
 
 
 def expense_approval(wf: WorkflowThread) -> None:
@@ -74,7 +45,7 @@ def expense_approval(wf: WorkflowThread) -> None:
     wf.do_if(approved.is_equal_to(True), pay, explain)
 
 
-def register(config, client):
+def register():
     client.PutUserTaskDef(PutUserTaskDefRequest(name=APPROVE, description="May this be paid?", fields=[
         UserTaskField(name="approved", display_name="Approve it?", type=VariableType.BOOL, required=True),
         UserTaskField(name="amount", display_name="Amount paid", type=VariableType.DOUBLE),
@@ -84,27 +55,27 @@ def register(config, client):
     client.PutUserTaskDef(PutUserTaskDefRequest(name=EXPLAIN, fields=[
         UserTaskField(name="why", display_name="Why was it needed?", type=VariableType.STR, required=True)]))
     for form in (APPROVE, EXPLAIN):
-        settled(lambda: client.GetLatestUserTaskDef(GetLatestUserTaskDefRequest(name=form)))
+        until(form, lambda: client.GetLatestUserTaskDef(GetLatestUserTaskDefRequest(name=form)))
     create_workflow_spec(Workflow(FLOW, expense_approval), config)
-    spec = settled(lambda: client.GetLatestWfSpec(GetLatestWfSpecRequest(name=FLOW)))
+    spec = until("the workflow", lambda: client.GetLatestWfSpec(GetLatestWfSpecRequest(name=FLOW)))
     equal("name of the registered workflow", spec.id.name, FLOW)
     # Registering the same again makes no new version.
     create_workflow_spec(Workflow(FLOW, expense_approval), config)
     equal("version after registering again", client.GetLatestWfSpec(GetLatestWfSpecRequest(name=FLOW)).id, spec.id)
 
 
-def start(client, requester, amount):
+def start(requester, amount):
     return client.RunWf(RunWfRequest(wf_spec_name=FLOW, variables={
         "requester": VariableValue(str=requester), "amount": VariableValue(double=amount)})).id
 
 
-def variable(client, run, name):
+def variable(run, name):
     return client.GetVariable(VariableId(wf_run_id=run, thread_run_number=0, name=name)).value
 
 
-def approve_one(client):
+def approve_one():
     """The run that goes well, with everything that people do to a task on the way."""
-    run = start(client, "bob", 1240.5)
+    run = start("bob", 1240.5)
     waiting = client.SearchUserTaskRun(SearchUserTaskRunRequest(
         user_group=GROUP, status=UserTaskRunStatus.UNASSIGNED, user_task_def_name=APPROVE))
     equal("tasks of the group", [found.wf_run_id for found in waiting.results], [run])
@@ -141,18 +112,18 @@ def approve_one(client):
     equal("events", [event.WhichOneof("event") for event in done.events],
           ["assigned", "assigned", "saved", "comment_added", "comment_edited", "completed"])
     equal("the run", client.GetWfRun(run).status, LHStatus.COMPLETED)
-    equal("the output", json.loads(variable(client, run, "decision").json_obj), {
+    equal("the output", json.loads(variable(run, "decision").json_obj), {
         "approved": True, "amount": 1240.5, "receipts": 2**62 + 1, "comment": "checking <receipts> & taxes — ✓"})
-    equal("its parts", (variable(client, run, "approved").bool, variable(client, run, "outcome").str), (True, "paid"))
+    equal("its parts", (variable(run, "approved").bool, variable(run, "outcome").str), (True, "paid"))
     nodes = client.ListNodeRuns(ListNodeRunsRequest(wf_run_id=run)).results
     equal("nodes", [node.node_name.split("-")[-1] for node in sorted(nodes, key=lambda node: node.id.position)],
           ["ENTRYPOINT", "USER_TASK", "NOP", "NOP", "EXIT"])
     return run
 
 
-def refuse_one(client):
+def refuse_one():
     """The run that takes the other branch: the requester gets a task of their own."""
-    run = start(client, "bob", 86)
+    run = start("bob", 86)
     asked = client.SearchUserTaskRun(SearchUserTaskRunRequest(user_group=GROUP, status=UserTaskRunStatus.UNASSIGNED))
     equal("open tasks of the group", len(asked.results), 1)
     client.CompleteUserTaskRun(CompleteUserTaskRunRequest(user_task_run_id=asked.results[0], user_id="amy", results={
@@ -163,22 +134,19 @@ def refuse_one(client):
     client.CompleteUserTaskRun(CompleteUserTaskRunRequest(
         user_task_run_id=mine.results[0], user_id="bob", results={"why": VariableValue(str="the train was late")}))
     equal("the run", client.GetWfRun(run).status, LHStatus.COMPLETED)
-    texts = (variable(client, run, "outcome").str, variable(client, run, "explanation").str)
+    texts = (variable(run, "outcome").str, variable(run, "explanation").str)
     equal("its texts", texts, ("refused", "the train was late"))
     equal("its tasks", len(client.ListUserTaskRuns(ListUserTaskRunRequest(wf_run_id=run)).results), 2)
     return run
 
 
 def main():
-    config = LHConfig()
-    client = config.stub()
-    register(config, client)
-    runs = [approve_one(client), refuse_one(client)]
+    register()
+    runs = [approve_one(), refuse_one()]
     refused("a run without its inputs", grpc.StatusCode.INVALID_ARGUMENT,
             lambda: client.RunWf(RunWfRequest(wf_spec_name=FLOW)))
     found = client.SearchWfRun(SearchWfRunRequest(wf_spec_name=FLOW, status=LHStatus.COMPLETED)).results
     equal("finished runs", sorted(run.id for run in found), sorted(run.id for run in runs))
-    print("registered, ran and completed two expense approvals")
 
 
 if __name__ == "__main__":
