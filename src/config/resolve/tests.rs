@@ -205,7 +205,16 @@ fn what_cannot_be_meant() {
         ),
         (
             Given { own: "user = 'a'\nusr = 'b'", ..Given::default() },
-            "/home/amy/config.toml, line 2: unknown field `usr`, expected one of `user`, `groups`, `server`, `tenant`, `data_dir`.",
+            "/home/amy/config.toml, line 2: unknown field `usr`, expected one of `user`, `groups`, \
+             `server`, `tenant`, `data_dir`, `engine`, `log`.",
+        ),
+        (
+            Given { own: "[engine]\nretention = '90 days'", ..Given::default() },
+            "engine.retention in /home/amy/config.toml is not a span of time such as 90d, 12h or 30m.",
+        ),
+        (
+            Given { own: "[engine]\nmetrics = '9464'", ..Given::default() },
+            "engine.metrics in /home/amy/config.toml is not an address such as 127.0.0.1:9464.",
         ),
     ];
     for (given, expected) in table {

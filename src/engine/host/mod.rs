@@ -5,11 +5,11 @@
 
 mod directory;
 mod health;
-mod http;
 mod listen;
 mod lock;
 mod metrics;
 mod socket;
+mod web;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -270,7 +270,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
         if let Some(http) = http {
             let http = tokio::net::TcpListener::from_std(http).map_err(StartError::Threads)?;
-            runtime.spawn(http::serve(http, engine.clone(), closing_seen.clone()));
+            runtime.spawn(web::serve(http, engine.clone(), closing_seen.clone()));
         }
         Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
     };
