@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::api::littlehorse as lh;
 use crate::engine::core::derive::{Derived, Numbers};
 use crate::engine::core::key::{self, IdKind, Index, KeyIndex, Place, RunRef, Word, take_u32, take_u64};
+use crate::engine::core::read;
 use crate::engine::core::record::{UserTaskRunRecord, WfRunRecord};
 use crate::engine::core::{Fault, id};
 
@@ -179,7 +180,12 @@ pub(super) fn user_task_run(
     attributes.extend(record.message.user_group.is_some().then_some((Index::TasksByGroup, facets.group)));
     let ordinal = record.facts.ordinal;
     let rows = attributes.into_iter().map(|(index, attr)| ((index, attr, status, ordinal), value.clone())).collect();
-    Ok(Derived { rows, ..Default::default() })
+    let mut derived = Derived { rows, ..Default::default() };
+    for hook in &record.facts.hooks {
+        let slot = u16::try_from(hook.slot).unwrap_or_default();
+        derived.timer(tenant, hook.due, read::user_task_run_key(run, place, 0), slot);
+    }
+    Ok(derived)
 }
 
 /// What the index knows of a WfRun.

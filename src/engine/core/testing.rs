@@ -6,7 +6,7 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::command::{Actor, Command, Context, Reply, Request};
 use crate::engine::core::state::MemoryState;
 use crate::engine::core::value::{Value, message};
-use crate::engine::core::{Refusal, execute, query};
+use crate::engine::core::{Refusal, execute, query, timer};
 use lh::VariableType as T;
 use lh::node::Node as Kind;
 use lh::type_definition::DefinedType;
@@ -19,6 +19,8 @@ pub struct Bench {
     pub state: MemoryState,
     pub clock: i64,
     pub actor: String,
+    /// What the log would say.
+    pub notes: Vec<String>,
 }
 
 impl Bench {
@@ -34,7 +36,25 @@ impl Bench {
         };
         let applied = execute(&self.state, &Command { context, request: request.into() })?;
         self.state.apply(&applied.writes);
+        self.notes.extend(applied.effects.notes);
         Ok(applied.reply)
+    }
+
+    /// Lets time go by, then everything happen that is due, also what becomes due thereby.
+    pub fn pass(&mut self, milliseconds: i64) {
+        self.clock += milliseconds;
+        loop {
+            let due = timer::due(&self.state, self.clock, 1).unwrap();
+            let Some(command) = due.first() else { return };
+            let applied = execute(&self.state, command).unwrap();
+            self.state.apply(&applied.writes);
+            self.notes.extend(applied.effects.notes);
+        }
+    }
+
+    /// How many timers wait.
+    pub fn timers(&self) -> usize {
+        timer::due(&self.state, i64::MAX, usize::MAX).unwrap().len()
     }
 
     /// Gives a command that must be accepted.

@@ -106,6 +106,8 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
         // --- Events
         // --- Runs
         Kind::Tenant => {}
+        // --- User tasks
+        Kind::UserTaskRun => crate::engine::core::user_task::hook::fire(tx, &timer)?,
         _ => {}
     }
     if tx.read().state.get(Table::Timer, &request.key)?.is_some() {

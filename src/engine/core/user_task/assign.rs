@@ -1,8 +1,9 @@
 //! AssignUserTaskRun.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::run::Run;
 use crate::engine::core::user_task::life::{self, Room};
-use crate::engine::core::user_task::{find, is_blank};
+use crate::engine::core::user_task::{find, hook, is_blank};
 use crate::engine::core::{Refusal, Tx, id};
 
 /// AssignUserTaskRun: exactly the given pair; what is left out is cleared. Releasing to the group is an assignment too.
@@ -28,7 +29,13 @@ pub fn assign(tx: &mut Tx<'_>, request: lh::AssignUserTaskRunRequest) -> Result<
         let text = format!("Couldn't reassign User Task Run since it  is in terminal status {status}");
         return Err(Refusal::precondition(text));
     }
+    let is_new_owner = request.user_id.is_some() && request.user_id != record.message.user_id;
     life::assign(tx, run, place, &mut record, request.user_id, request.user_group)?;
+    if is_new_owner && record.facts.hooks_of_owners {
+        let mut run = Run::load(tx, run)?;
+        let node = hook::node_of(&mut run, place)?;
+        hook::of_owner(&mut run, place, &mut record, &node)?;
+    }
     life::check_size(&record, Room::Words)?;
     tx.put_user_task_run(run, place, &record)?;
     Ok(())

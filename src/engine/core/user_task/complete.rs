@@ -29,7 +29,7 @@ pub fn complete(tx: &mut Tx<'_>, request: lh::CompleteUserTaskRunRequest) -> Res
         life::assign(tx, run, place, &mut record, Some(request.user_id), group)?;
     }
     record.message.results = results::merge(&def, &record.message.results, given);
-    record.message.status = UserTaskRunStatus::Done.into();
+    life::end(&mut record, UserTaskRunStatus::Done);
     life::append(tx, run, place, &mut record, Event::Completed(UteCompleted {}))?;
     life::check_size(&record, Room::End)?;
     tx.put_user_task_run(run, place, &record)?;

@@ -3,6 +3,7 @@
 use prost::Message as _;
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::command::Channel;
 use crate::engine::core::record::UserTaskRunRecord;
 use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx};
 use lh::UserTaskRunStatus;
@@ -65,12 +66,26 @@ pub fn check_size(record: &UserTaskRunRecord, room: Room) -> Result<(), Refusal>
     within(size(record), room.limit()).map_err(|text| Refusal::exhausted(format!("Record too large: {text}")))
 }
 
+/// Whether an assignment or a comment of so many bytes still finds its room.
+pub fn has_room(record: &UserTaskRunRecord, bytes: usize) -> bool {
+    // What is around the texts of an event.
+    const FRAME: usize = 64;
+    within(size(record).saturating_add(bytes + FRAME), Room::Words.limit()).is_ok()
+}
+
 /// Whether it is neither DONE nor CANCELLED.
 pub fn is_open(record: &UserTaskRunRecord) -> bool {
     matches!(record.message.status(), UserTaskRunStatus::Unassigned | UserTaskRunStatus::Assigned)
 }
 
-/// Appends an event at the command's time.
+/// Ends an open UserTaskRun: nothing happens to it by itself any more.
+pub fn end(record: &mut UserTaskRunRecord, status: UserTaskRunStatus) {
+    record.message.status = status.into();
+    record.facts.hooks.clear();
+}
+
+/// Appends an event at the command's time; what a timer does is told at the time it was really done, which may be long
+/// after it was due.
 pub fn append(
     tx: &mut Tx<'_>,
     run: RunRef,
@@ -78,12 +93,14 @@ pub fn append(
     record: &mut UserTaskRunRecord,
     event: Event,
 ) -> Result<(), Fault> {
-    let event = lh::UserTaskEvent { time: Some(tx.at()), event: Some(event) };
+    let time = if tx.context().actor.channel == Channel::Timer { tx.now() } else { tx.at() };
+    let event = lh::UserTaskEvent { time: Some(time), event: Some(event) };
     tx.append_user_task_event(run, place, record, event)
 }
 
-/// Gives an open UserTaskRun to exactly this pair. Counts as an assignment even if nothing changes. The caller stores
-/// the record.
+/// Gives an open UserTaskRun to exactly this pair. Counts as an assignment even if nothing changes. What was armed for
+/// another owner ends; [`hook::of_owner`](super::hook::of_owner) arms what is for the new one. The caller stores the
+/// record.
 pub fn assign(
     tx: &mut Tx<'_>,
     run: RunRef,
@@ -93,6 +110,9 @@ pub fn assign(
     user_group: Option<String>,
 ) -> Result<(), Fault> {
     let task = &mut record.message;
+    if task.user_id != user_id {
+        record.facts.hooks.retain(|hook| !hook.of_owner);
+    }
     let status = if user_id.is_some() { UserTaskRunStatus::Assigned } else { UserTaskRunStatus::Unassigned };
     let event = UteAssigned {
         old_user_id: std::mem::replace(&mut task.user_id, user_id.clone()),

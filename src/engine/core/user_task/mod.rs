@@ -4,6 +4,7 @@ mod assign;
 mod cancel;
 mod comment;
 mod complete;
+pub mod hook;
 pub mod life;
 mod results;
 mod save;

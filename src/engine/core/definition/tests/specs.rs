@@ -63,10 +63,15 @@ fn kinds_that_are_not_built_are_named() {
     assert!(refusal.message.contains("Node t ") && refusal.message.contains(" TASK "), "{}", refusal.message);
     let mut world = World::default();
     world.put_form("form", vec![]).expect("put");
-    let hooked = lh::UserTaskNode { actions: vec![Default::default()], ..for_user(text("ann")) };
+    let reminder = lh::UtActionTrigger {
+        action: Some(lh::ut_action_trigger::Action::Task(Default::default())),
+        delay_seconds: Some(text("soon")),
+        ..Default::default()
+    };
+    let hooked = lh::UserTaskNode { actions: vec![reminder], ..for_user(text("ann")) };
     let refusal = world.put_spec(with_form(hooked)).expect_err("not built");
     assert_eq!(refusal.code, Code::Unimplemented);
-    assert!(refusal.message.contains("hooks"), "{}", refusal.message);
+    assert!(refusal.message.contains("reminder"), "{}", refusal.message);
     let policy = Some(lh::workflow_retention_policy::WfGcPolicy::SecondsAfterWfTermination(60));
     let kept = Some(lh::WorkflowRetentionPolicy { wf_gc_policy: policy });
     let refusal = world.put_spec(lh::PutWfSpecRequest { retention_policy: kept, ..plain(Vec::new()) });

@@ -59,11 +59,29 @@ fn pin_user_task(reader: &Reader<'_>, thread: &str, name: &str, task: &mut lh::U
             _ => return Err(format!("{what} must be a text").into()),
         }
     }
-    if !task.actions.is_empty() {
-        return Err(Invalid::Plain(Refusal::unimplemented(format!(
-            "Node {name} of ThreadSpec {thread} is a USER_TASK node with hooks (reminders, deadlines or timeouts), \
-             which this engine does not run yet"
-        ))));
+    actions(thread, name, &task.actions)
+}
+
+/// The actions of a user task say what happens and when. Whether a delay is an INT is known at run time only.
+fn actions(thread: &str, name: &str, actions: &[lh::UtActionTrigger]) -> Result<(), Invalid> {
+    use lh::ut_action_trigger::{Action, UtHook};
+    for (number, trigger) in actions.iter().enumerate() {
+        if UtHook::try_from(trigger.hook).is_err() {
+            return Err(format!("Action {number} has unknown hook {}", trigger.hook).into());
+        }
+        if trigger.delay_seconds.as_ref().is_none_or(|delay| delay.source.is_none()) {
+            return Err(format!("Action {number} has no delay").into());
+        }
+        match &trigger.action {
+            Some(Action::Cancel(_) | Action::Reassign(_)) => {}
+            Some(Action::Task(_)) => {
+                return Err(Invalid::Plain(Refusal::unimplemented(format!(
+                    "Node {name} of ThreadSpec {thread} is a USER_TASK node with a reminder, which this engine does \
+                     not run yet"
+                ))));
+            }
+            None => return Err(format!("Action {number} does nothing").into()),
+        }
     }
     Ok(())
 }

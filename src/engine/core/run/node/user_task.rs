@@ -6,7 +6,7 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
 use crate::engine::core::run::node::{Progress, Visit};
 use crate::engine::core::run::{Run, Trouble};
-use crate::engine::core::user_task::{self, life};
+use crate::engine::core::user_task::{self, hook, life};
 use crate::engine::core::value::{evaluate, to_text};
 use lh::UserTaskRunStatus;
 use lh::node_run::NodeType;
@@ -46,6 +46,8 @@ pub fn arrive(
     if blank(&user_group) {
         return wrong("Invalid group task assignment. UserGroup can't be empty");
     }
+    let delayed = hook::of_arrival(run, visit.thread(), node)
+        .map_err(|error| Trouble::of("VAR_SUB_ERROR", "Invalid variables when creating UserTaskRun: ", error))?;
     let id = lh::UserTaskRunId { wf_run_id: Some(run.id()), user_task_guid: visit.place.guid() };
     let task = lh::UserTaskRun {
         id: Some(id.clone()),
@@ -63,7 +65,13 @@ pub fn arrive(
     })?;
     let spec_name = visit.spec.id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
     let mut record = run.tx.create_user_task_run(run.run, visit.place, task, spec_name)?;
+    record.facts.hooks_of_owners = hook::is_for_owners(node);
+    let has_owner = user_id.is_some();
     life::assign(run.tx, run.run, visit.place, &mut record, user_id, user_group)?;
+    if has_owner {
+        hook::of_owner(run, visit.place, &mut record, node)?;
+    }
+    hook::arm_arrival(run.tx, &mut record, node, delayed);
     run.tx.put_user_task_run(run.run, visit.place, &record)?;
     node_run.node_type = Some(NodeType::UserTask(lh::UserTaskNodeRun { user_task_run_id: Some(id) }));
     Ok(())
@@ -81,8 +89,9 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &lh::NodeRun) -
             Ok(Progress::Done(Some(Some(output.map_err(|wrong| damaged(format!("{:?}", node_run.id), wrong.0))?))))
         }
         UserTaskRunStatus::Cancelled => {
-            let name = &record.facts.cancellation_name;
-            Err(Trouble::new(if name.is_empty() { life::CANCELLED } else { name }, "User task cancelled"))
+            let or = |text: &str, usual: &str| if text.is_empty() { usual.to_owned() } else { text.to_owned() };
+            let name = or(&record.facts.cancellation_name, life::CANCELLED);
+            Err(Trouble::new(&name, &or(&record.facts.cancellation_message, "User task cancelled")))
         }
     }
 }

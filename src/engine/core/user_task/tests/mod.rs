@@ -1,5 +1,6 @@
 //! The life of a user task, command by command.
 
+mod hooks;
 mod model;
 
 use std::collections::BTreeMap;
