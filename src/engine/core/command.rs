@@ -175,6 +175,8 @@ requests! {
     // --- Events
     // --- Runs
     RunWf(lh::RunWfRequest),
+    StopWfRun(lh::StopWfRunRequest),
+    ResumeWfRun(lh::ResumeWfRunRequest),
     // --- User tasks
     AssignUserTaskRun(lh::AssignUserTaskRunRequest),
     SaveUserTaskRunProgress(lh::SaveUserTaskRunProgressRequest),

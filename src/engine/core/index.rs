@@ -181,7 +181,8 @@ pub(super) fn user_task_run(
     let ordinal = record.facts.ordinal;
     let rows = attributes.into_iter().map(|(index, attr)| ((index, attr, status, ordinal), value.clone())).collect();
     let mut derived = Derived { rows, ..Default::default() };
-    for hook in &record.facts.hooks {
+    let armed = record.facts.hooks.iter().filter(|_| !record.facts.closed);
+    for hook in armed {
         let slot = u16::try_from(hook.slot).unwrap_or_default();
         derived.timer(tenant, hook.due, read::user_task_run_key(run, place, 0), slot);
     }

@@ -68,6 +68,8 @@ serve! {
         // --- Events
         // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
+        stop_wf_run(lh::StopWfRunRequest) -> ();
+        resume_wf_run(lh::ResumeWfRunRequest) -> ();
         // --- User tasks
         assign_user_task_run(lh::AssignUserTaskRunRequest) -> ();
         save_user_task_run_progress(lh::SaveUserTaskRunProgressRequest) -> lh::UserTaskRun;

@@ -49,7 +49,8 @@ impl<'t, 's> Run<'t, 's> {
     }
 
     /// Stores the WfRun and gives it as Get answers it.
-    pub fn finish(self) -> Result<lh::WfRun, Fault> {
+    pub fn finish(mut self) -> Result<lh::WfRun, Fault> {
+        self.sync_status()?;
         self.tx.put_wf_run(self.run, &self.record)?;
         Ok(self.record.message)
     }
@@ -122,14 +123,14 @@ impl<'t, 's> Run<'t, 's> {
         let thread = self.thread_mut(0)?;
         thread.status = LhStatus::Error.into();
         thread.error_message = Some(MESSAGE.to_owned());
-        self.record.message.status = LhStatus::Error.into();
-        Ok(())
+        self.halt_under(0)
     }
 
     /// Moves one thread by one step; tells whether anything changed.
     fn advance_thread(&mut self, number: i32) -> Result<bool, Fault> {
         match self.thread(number)?.status() {
             LhStatus::Running => {}
+            LhStatus::Halting => return Ok(self.finish_halting(number)? || self.resolve_halt(number)?),
             LhStatus::Halted => return self.resolve_halt(number),
             _ => return Ok(false),
         }
@@ -148,8 +149,14 @@ impl<'t, 's> Run<'t, 's> {
                 Err(Trouble::Fault(fault)) => Err(fault),
             };
         }
-        let output = match node::check(self, &visit, &node_run.message) {
-            Ok(Progress::Waiting) => return Ok(false),
+        let before = node_run.clone();
+        let output = match node::check(self, &visit, &mut node_run) {
+            Ok(Progress::Waiting) => {
+                if node_run != before {
+                    self.tx.put_node_run(self.run, place, &node_run)?;
+                }
+                return Ok(false);
+            }
             Ok(Progress::Done(output)) => output,
             Err(Trouble::Failure(failure)) => {
                 return self.fail_node(&visit, node_run, failure, Stage::Processing).map(|()| true);

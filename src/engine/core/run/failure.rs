@@ -69,8 +69,8 @@ pub enum Stage {
 }
 
 impl Run<'_, '_> {
-    /// Puts a failure on a node. A handler of the node will start once its thread is halted, which it is at once;
-    /// without one the thread fails.
+    /// Puts a failure on a node. A handler of the node will start once its thread is halted; without one the thread
+    /// fails.
     pub fn fail_node(
         &mut self,
         visit: &Visit<'_>,
@@ -78,30 +78,24 @@ impl Run<'_, '_> {
         failure: lh::Failure,
         stage: Stage,
     ) -> Result<(), Fault> {
-        let status = status_of(&failure.failure_name);
-        let message = failure.message.clone();
         let handler = match stage {
             Stage::Unhandled => None,
             _ => visit.node.failure_handlers.iter().find(|handler| catches(handler, &failure.failure_name)),
         };
-        node_run.message.status = status.into();
+        node_run.message.status = status_of(&failure.failure_name).into();
         if stage == Stage::Processing {
-            node_run.message.error_message = Some(message.clone());
+            node_run.message.error_message = Some(failure.message.clone());
         }
-        node_run.message.failures.push(failure);
+        node_run.message.failures.push(failure.clone());
         self.tx.put_node_run(self.run, visit.place, &node_run)?;
         let number = visit.thread();
-        let Some(handler) = handler else { return self.fail_thread(number, status, &message) };
+        let Some(handler) = handler else { return self.fail_thread(number, failure) };
         self.record.message.pending_failures.push(lh::PendingFailureHandler {
             failed_thread_run: number,
             handler_spec_name: handler.handler_spec_name.clone(),
         });
         let node_run_position = visit.place.position.cast_signed();
-        let pending = Reason::PendingFailure(lh::PendingFailureHandlerHaltReason { node_run_position });
-        let thread = self.thread_mut(number)?;
-        thread.halt_reasons.push(lh::ThreadHaltReason { reason: Some(pending) });
-        thread.status = LhStatus::Halted.into();
-        Ok(())
+        self.halt(number, Reason::PendingFailure(lh::PendingFailureHandlerHaltReason { node_run_position }))
     }
 }
 

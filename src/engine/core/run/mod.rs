@@ -7,11 +7,13 @@
 mod advance;
 mod edge;
 mod failure;
+mod halt;
 mod inputs;
 mod node;
 mod outputs;
 mod scope;
 mod start;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -19,3 +21,4 @@ mod thread;
 pub use advance::{Run, settle};
 pub use failure::Trouble;
 pub use start::run_wf;
+pub use stop::{resume, stop};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::{NodeRunRecord, VariableRecord};
-use crate::engine::core::run::failure::{Stage, Trouble, failure};
+use crate::engine::core::run::failure::{Stage, Trouble, failure, status_of};
+use crate::engine::core::run::halt::{awaits_handler, has_ended};
 use crate::engine::core::run::node::{self, Visit};
 use crate::engine::core::run::{Run, inputs};
 use crate::engine::core::value::{Value, message};
@@ -14,13 +15,17 @@ use lh::thread_halt_reason::Reason;
 use lh::{LhStatus, ThreadType};
 
 impl Run<'_, '_> {
-    /// A thread by number.
-    pub fn thread(&self, number: i32) -> Result<&lh::ThreadRun, Fault> {
-        let mut threads = self.record.message.thread_runs.iter();
-        threads.find(|thread| thread.number == number).ok_or_else(|| self.no_thread(number))
+    /// A thread that the WfRun lists, if it does.
+    pub fn listed(&self, number: i32) -> Option<&lh::ThreadRun> {
+        self.record.message.thread_runs.iter().find(|thread| thread.number == number)
     }
 
-    /// A thread by number, to change it.
+    /// A listed thread by number.
+    pub fn thread(&self, number: i32) -> Result<&lh::ThreadRun, Fault> {
+        self.listed(number).ok_or_else(|| self.no_thread(number))
+    }
+
+    /// A listed thread by number, to change it.
     pub fn thread_mut(&mut self, number: i32) -> Result<&mut lh::ThreadRun, Fault> {
         let missing = self.no_thread(number);
         let mut threads = self.record.message.thread_runs.iter_mut();
@@ -83,7 +88,7 @@ impl Run<'_, '_> {
             ..Default::default()
         };
         let visit = Visit::new(spec, place, &node_run.message)?;
-        match node::arrive(self, &visit, &mut node_run.message) {
+        match node::arrive(self, &visit, &mut node_run) {
             Ok(()) => self.tx.put_node_run(self.run, place, &node_run),
             Err(Trouble::Failure(failure)) => self.fail_node(&visit, node_run, failure, Stage::Arriving),
             Err(Trouble::Fault(fault)) => Err(fault),
@@ -100,17 +105,36 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Ends a thread that failed, and with it whoever cannot go on without it. Its end time stays unset, as LittleHorse
-    /// leaves it.
-    pub fn fail_thread(&mut self, number: i32, status: LhStatus, message: &str) -> Result<(), Fault> {
-        let mut failed = Some(number);
-        while let Some(number) = failed {
+    /// Ends a thread that failed: those under it are halted, and whoever cannot go on without it fails too. Its end
+    /// time stays unset, as LittleHorse leaves it.
+    pub fn fail_thread(&mut self, number: i32, failure: lh::Failure) -> Result<(), Fault> {
+        let mut failed = Some((number, failure));
+        while let Some((number, failure)) = failed {
+            let status = status_of(&failure.failure_name);
             let thread = self.thread_mut(number)?;
             thread.status = status.into();
-            thread.error_message = Some(message.to_owned());
-            // The thread whose failure was being handled fails with the failure of its handler.
-            failed = thread.failure_being_handled.as_ref().map(|handled| handled.thread_run_number);
+            thread.error_message = Some(failure.message.clone());
+            let (kind, parent) = (thread.r#type(), thread.parent_thread_id.unwrap_or_default());
+            let handles = thread.failure_being_handled.is_some();
             self.tell_run(number, status);
+            self.record.message.pending_failures.retain(|pending| pending.failed_thread_run != number);
+            self.record.message.pending_interrupts.retain(|pending| pending.interrupted_thread_id != number);
+            self.halt_under(number)?;
+            failed = match kind {
+                _ if self.status_of(parent).is_none_or(has_ended) => None,
+                // The thread whose failure was being handled fails with the failure of its handler.
+                ThreadType::FailureHandler if handles => Some((parent, failure)),
+                ThreadType::Interrupt => {
+                    let message = format!("Interrupt thread with id {number} failed!");
+                    let failure = lh::Failure { message, failure_handler_threadrun_id: None, ..failure };
+                    let (place, mut node_run) = self.current_node(parent)?;
+                    node_run.message.status = status.into();
+                    node_run.message.failures.push(failure.clone());
+                    self.tx.put_node_run(self.run, place, &node_run)?;
+                    Some((parent, failure))
+                }
+                _ => None,
+            };
         }
         Ok(())
     }
@@ -129,8 +153,14 @@ impl Run<'_, '_> {
     /// Starts the handlers of failures whose threads are halted; tells whether there were any.
     pub fn start_failure_handlers(&mut self) -> Result<bool, Fault> {
         let pending = std::mem::take(&mut self.record.message.pending_failures);
-        let changed = !pending.is_empty();
-        for handler in pending {
+        let is_ready = |pending: &lh::PendingFailureHandler| {
+            let thread = self.listed(pending.failed_thread_run);
+            thread.is_some_and(|thread| awaits_handler(thread, ThreadType::FailureHandler))
+        };
+        let (ready, waiting): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_ready);
+        self.record.message.pending_failures = waiting;
+        let changed = !ready.is_empty();
+        for handler in ready {
             self.start_failure_handler(handler.failed_thread_run, handler.handler_spec_name)?;
         }
         Ok(changed)
@@ -182,32 +212,5 @@ impl Run<'_, '_> {
             ..Default::default()
         };
         self.start_thread(&spec, thread, given)
-    }
-
-    /// Lets a halted thread go on when nothing halts it any more; tells whether it does.
-    pub fn resolve_halt(&mut self, number: i32) -> Result<bool, Fault> {
-        let mut reasons = self.thread(number)?.halt_reasons.clone();
-        let mut handled = false;
-        for reason in &reasons {
-            if let Some(Reason::HandlingFailure(handling)) = &reason.reason {
-                handled |= self.thread(handling.handler_thread_id)?.status() == LhStatus::Completed;
-            }
-        }
-        if !handled {
-            return Ok(false);
-        }
-        reasons.retain(|reason| !matches!(reason.reason, Some(Reason::HandlingFailure(_))));
-        let place = self.current_place(number)?;
-        let mut node_run = self.node_run(place)?;
-        if let Some(failure) = node_run.message.failures.last_mut() {
-            failure.was_properly_handled = true;
-        }
-        self.tx.put_node_run(self.run, place, &node_run)?;
-        let thread = self.thread_mut(number)?;
-        thread.halt_reasons = reasons;
-        if thread.halt_reasons.is_empty() {
-            thread.status = LhStatus::Running.into();
-        }
-        Ok(true)
     }
 }

@@ -44,9 +44,36 @@ pub fn mark_as(
     name.clone_into(&mut record.facts.cancellation_name);
     record.facts.cancellation_message = message;
     life::end(record, UserTaskRunStatus::Cancelled);
+    tell(tx, run, place, record)
+}
+
+fn tell(tx: &mut Tx<'_>, run: RunRef, place: Place, record: &mut UserTaskRunRecord) -> Result<(), Fault> {
     let event = Event::Cancelled(UteCancelled { message: "UserTaskRun was cancelled".to_owned() });
     life::append(tx, run, place, record, event)?;
     tx.put_user_task_run(run, place, record)
+}
+
+/// Cancels a UserTaskRun, if it is open, because its thread never goes on. What was armed for it stays in its facts.
+pub fn close(tx: &mut Tx<'_>, run: RunRef, place: Place) -> Result<(), Fault> {
+    match tx.read().user_task_run(run, place)? {
+        Some(mut record) if life::is_open(&record) => {
+            record.facts.closed = true;
+            record.message.status = UserTaskRunStatus::Cancelled.into();
+            tell(tx, run, place, &mut record)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens a UserTaskRun that [`close`] cancelled, for the same people: its thread goes on after all.
+pub fn reopen(tx: &mut Tx<'_>, run: RunRef, place: Place) -> Result<(), Fault> {
+    let Some(mut record) = tx.read().user_task_run(run, place)?.filter(|record| record.facts.closed) else {
+        return Ok(());
+    };
+    record.facts.closed = false;
+    let (user, group) = (record.message.user_id.clone(), record.message.user_group.clone());
+    life::assign(tx, run, place, &mut record, user, group)?;
+    tx.put_user_task_run(run, place, &record)
 }
 
 /// The failure that the workflow wants for this cancellation. A name that cannot be computed, or is blank, is the usual

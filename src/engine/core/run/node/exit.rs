@@ -4,8 +4,8 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::run::node::{Progress, Visit};
 use crate::engine::core::run::{Run, Trouble};
 use crate::engine::core::value::{EvalError, evaluate, message};
-use lh::LhStatus;
 use lh::exit_node::Result as Outcome;
+use lh::{LhStatus, ThreadType};
 
 /// Marks the NodeRun.
 pub fn arrive(node_run: &mut lh::NodeRun) {
@@ -21,11 +21,18 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node: &lh::ExitNode) -> R
     let thread = run.thread(number)?;
     let mut failed = Vec::new();
     for child in &thread.child_thread_ids {
-        match run.thread(*child)?.status() {
-            LhStatus::Completed | LhStatus::Halted => {}
-            LhStatus::Error | LhStatus::Exception if thread.handled_failed_children.contains(child) => {}
-            LhStatus::Error | LhStatus::Exception => failed.push(child.to_string()),
-            LhStatus::Starting | LhStatus::Running | LhStatus::Halting => return Ok(Progress::Waiting),
+        match run.status_of(*child) {
+            Some(LhStatus::Starting | LhStatus::Running | LhStatus::Halting) => return Ok(Progress::Waiting),
+            // One that can go on is waited for: a WfRun that is done must not have threads that still run some day.
+            Some(LhStatus::Halted) if !run.is_over(*child)? => return Ok(Progress::Waiting),
+            Some(LhStatus::Error | LhStatus::Exception) => {
+                // The failure of a handler was that of its thread already.
+                let is_child = run.thread(*child)?.r#type() == ThreadType::Child;
+                if is_child && !thread.handled_failed_children.contains(child) {
+                    failed.push(child.to_string());
+                }
+            }
+            Some(LhStatus::Completed | LhStatus::Halted) | None => {}
         }
     }
     if !failed.is_empty() {

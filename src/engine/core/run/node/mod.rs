@@ -7,6 +7,7 @@ mod user_task;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
+use crate::engine::core::record::NodeRunRecord;
 use crate::engine::core::run::{Run, Trouble};
 use crate::engine::core::value::Value;
 use crate::engine::core::{Fault, Place};
@@ -64,25 +65,38 @@ pub enum Progress {
 }
 
 /// What happens once, when a thread reaches the node.
-pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut lh::NodeRun) -> Result<(), Trouble> {
+pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRecord) -> Result<(), Trouble> {
     match &visit.node.node {
-        Some(Kind::Entrypoint(_)) => entrypoint::arrive(node_run),
-        Some(Kind::Nop(_)) => nop::arrive(node_run),
-        Some(Kind::Exit(_)) => exit::arrive(node_run),
-        Some(Kind::UserTask(node)) => return user_task::arrive(run, visit, node, node_run),
+        Some(Kind::Entrypoint(_)) => entrypoint::arrive(&mut node_run.message),
+        Some(Kind::Nop(_)) => nop::arrive(&mut node_run.message),
+        Some(Kind::Exit(_)) => exit::arrive(&mut node_run.message),
+        Some(Kind::UserTask(node)) => return user_task::arrive(run, visit, node, &mut node_run.message),
+        // --- Tasks
+        // --- Events
+        // --- Runs
         _ => return Err(unknown(visit)),
     }
     Ok(())
 }
 
-/// Whether the node is done, asked on every advance.
-pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &lh::NodeRun) -> Result<Progress, Trouble> {
+/// Whether the node is done, asked on every advance. What it changes of its NodeRun is stored, whatever it says.
+pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRecord) -> Result<Progress, Trouble> {
     match &visit.node.node {
         Some(Kind::Entrypoint(_) | Kind::Nop(_)) => Ok(Progress::Done(None)),
         Some(Kind::Exit(node)) => exit::check(run, visit, node),
-        Some(Kind::UserTask(_)) => user_task::check(run, visit, node_run),
+        Some(Kind::UserTask(_)) => user_task::check(run, visit, &node_run.message),
+        // --- Tasks
+        // --- Events
+        // --- Runs
         _ => Err(unknown(visit)),
     }
+}
+
+/// Whether a thread can stand still at the node now. Where not, the thread is HALTING until the node lets it go. What
+/// happens to a node meanwhile counts once the thread goes on.
+pub fn is_haltable(_: &Run<'_, '_>, _: &Visit<'_>, _: &lh::NodeRun) -> Result<bool, Fault> {
+    // --- Tasks
+    Ok(true)
 }
 
 /// PutWfSpec lets no such node in; only a WfSpec from elsewhere could have one.

@@ -1,3 +1,5 @@
+mod halt;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
