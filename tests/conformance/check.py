@@ -31,7 +31,7 @@ import probe  # noqa: E402  (the folder of this file comes first)
 from littlehorse.model import PutWfSpecRequest  # noqa: E402
 
 GROUPS = ("user_tasks", "workflows", "acl")
-PLAIN_NODES = {"entrypoint", "exit", "nop", "user_task"}
+PLAIN_NODES = {"entrypoint", "exit", "nop", "task", "user_task"}
 
 
 class Stopped(Exception):

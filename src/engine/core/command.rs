@@ -172,6 +172,10 @@ requests! {
     PutWfSpec(lh::PutWfSpecRequest),
     DeleteWfSpec(lh::DeleteWfSpecRequest),
     // --- Tasks
+    PutTaskDef(lh::PutTaskDefRequest),
+    DeleteTaskDef(lh::DeleteTaskDefRequest),
+    ClaimTask(store::ClaimTask),
+    ReportTask(lh::ReportTaskRun),
     // --- Events
     // --- Runs
     RunWf(lh::RunWfRequest),
@@ -193,6 +197,8 @@ replies! {
     UserTaskDef(lh::UserTaskDef),
     WfSpec(lh::WfSpec),
     // --- Tasks
+    TaskDef(lh::TaskDef),
+    ClaimedTask(lh::PollTaskResponse),
     // --- Events
     // --- Runs
     WfRun(lh::WfRun),

@@ -128,6 +128,8 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::NodeOutput => of_record::<NodeOutputRecord>(key, bytes, tenant, numbers),
         // --- Definitions and administration
         // --- Tasks
+        Kind::TaskDef => of_record::<crate::engine::core::record::TaskDefRecord>(key, bytes, tenant, numbers),
+        Kind::TaskRun => of_record::<crate::engine::core::record::TaskRunRecord>(key, bytes, tenant, numbers),
         // --- Events
         // --- Runs
         other => Err(key::damaged(format!("{other:?}"), "an object of a kind that this program does not store")),

@@ -1,7 +1,7 @@
 //! From a command to what it writes.
 
 use crate::engine::core::command::{Command, Reply, Request};
-use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, run, timer, user_task};
+use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, run, task, timer, user_task};
 
 /// A command that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,10 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),
         Request::DeleteWfSpec(request) => definition::wf_spec::delete(tx, request)?.into(),
         // --- Tasks
+        Request::PutTaskDef(request) => definition::task_def::put(tx, request)?.into(),
+        Request::DeleteTaskDef(request) => definition::task_def::delete(tx, request)?.into(),
+        Request::ClaimTask(request) => task::claim(tx, request)?.into(),
+        Request::ReportTask(request) => task::report(tx, request)?.into(),
         // --- Events
         // --- Runs
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),

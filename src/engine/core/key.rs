@@ -49,7 +49,8 @@ pub enum Kind {
     UserTaskRun = 19,
     /// Scope run, sub = thread << 32 | name of the node: its newest output.
     NodeOutput = 20,
-    /// Scope run, sub = thread << 32 | position of the node, or for a reminder of a user task its own ordinal.
+    /// Scope run, sub = thread << 32 | position of the node, or for a reminder of a user task its own ordinal with the
+    /// highest bit set.
     TaskRun = 21,
     /// Scope run, sub = that of its TaskRun, n = number.
     Checkpoint = 22,
@@ -122,6 +123,8 @@ pub enum Word {
 pub enum IdKind {
     /// WfRunId in its text form.
     WfRun = 16,
+    /// A reminder of a user task: the WfRunId in its text form, `/`, the guid.
+    Reminder = 20,
 }
 
 /// Fixed-width indexes over attribute x status. The numbers are on disk.
@@ -140,6 +143,8 @@ pub enum Index {
     RunsBySpec = 16,
     /// WfRuns of one version of a WfSpec.
     RunsByVersion = 17,
+    /// TaskRuns of a TaskDef name.
+    TaskRunsByDef = 20,
 }
 
 /// Indexes over byte keys. The numbers are on disk.
@@ -152,6 +157,11 @@ pub enum KeyIndex {
     WfSpecs = 3,
     /// WfRuns by parent: the parent's ordinal, then their own.
     RunsByParent = 16,
+    /// TaskDefs: `name/`, then 0 in the place of the ordinal.
+    TaskDefs = 20,
+    /// TaskRuns that wait for a worker: TaskDef name, the command that put them there, run, then what they are in it in
+    /// the place of the ordinal.
+    TaskQueue = 21,
 }
 
 /// The ordinal of a WfRun: the scope of everything in it.

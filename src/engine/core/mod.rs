@@ -19,6 +19,7 @@ pub mod read;
 pub mod record;
 pub mod run;
 pub mod state;
+pub mod task;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;

@@ -44,6 +44,11 @@ pub type UserTaskEventRecord = Record<lh::UserTaskEvent, store::UserTaskEventFac
 /// The stored newest output of a node.
 pub type NodeOutputRecord = Record<store::NodeOutput, ()>;
 
+/// A stored TaskDef.
+pub type TaskDefRecord = Record<lh::TaskDef, store::DefinitionFacts>;
+/// A stored TaskRun, unmasked.
+pub type TaskRunRecord = Record<lh::TaskRun, store::TaskRunFacts>;
+
 impl<M: Message + Default, F: Message + Default> Record<M, F> {
     /// As stored under `key`.
     pub fn encode(&self, key: ObjKey) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::api::store::v1 as store;
 use crate::engine::core::command::{Actor, Channel, Command, Context, Proof};
 use crate::engine::core::key::{self, Kind, ObjKey, Word, damaged, take_u64};
 use crate::engine::core::read::Reader;
-use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet};
+use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet, task};
 
 /// A timer, out of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
     match timer.owner.kind {
         // --- Definitions and administration
         // --- Tasks
+        Kind::TaskRun => task::due(tx, task::TaskRef::from_key(timer.owner))?,
         // --- Events
         // --- Runs
         Kind::Tenant => {}

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::Services;
+use super::{Caller, Services, poll};
 use crate::api::littlehorse as lh;
 use crate::api::littlehorse::little_horse_server::LittleHorse;
 use crate::engine::core::query;
@@ -30,6 +30,19 @@ macro_rules! serve {
                     self.query(request, query::$query)
                 }
             )*
+
+            async fn poll_task(
+                &self,
+                request: Request<tonic::Streaming<lh::PollTaskRequest>>,
+            ) -> Result<Response<poll::Answers>, Status> {
+                let caller = Caller::of(&request)?;
+                Ok(Response::new(self.desk.serve(caller, request.into_inner())))
+            }
+
+            async fn report_task(&self, request: Request<lh::ReportTaskRun>) -> Result<Response<()>, Status> {
+                // However large: a result that is too large ends its task, and the worker is answered.
+                self.submit(request).await
+            }
 
             async fn whoami(&self, request: Request<()>) -> Result<Response<lh::Principal>, Status> {
                 self.query(request, |state, tenant, ()| query::whoami(state, tenant))
@@ -65,6 +78,8 @@ serve! {
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
         delete_wf_spec(lh::DeleteWfSpecRequest) -> ();
         // --- Tasks
+        put_task_def(lh::PutTaskDefRequest) -> lh::TaskDef;
+        delete_task_def(lh::DeleteTaskDefRequest) -> ();
         // --- Events
         // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
@@ -90,6 +105,10 @@ serve! {
         get_latest_wf_spec(lh::GetLatestWfSpecRequest) -> lh::WfSpec;
         search_wf_spec(lh::SearchWfSpecRequest) -> lh::WfSpecIdList;
         // --- Tasks
+        get_task_def(lh::TaskDefId) -> lh::TaskDef;
+        search_task_def(lh::SearchTaskDefRequest) -> lh::TaskDefIdList;
+        get_task_run(lh::TaskRunId) -> lh::TaskRun;
+        list_task_runs(lh::ListTaskRunsRequest) -> lh::TaskRunList;
         // --- Events
         // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;

@@ -8,6 +8,7 @@ mod gate;
 mod littlehorse;
 mod ostler;
 mod peer;
+mod poll;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +27,8 @@ use crate::engine::core::read::DEFAULT_TENANT;
 use crate::engine::core::{self, State};
 use crate::engine::writer::Engine;
 
+use poll::Desk;
+
 pub use gate::{Caller, Gate, GateLayer};
 pub use peer::Connection;
 
@@ -41,13 +44,15 @@ pub struct Services {
     engine: Engine,
     host: Arc<Host>,
     closing: watch::Receiver<bool>,
+    desk: Desk,
 }
 
 impl Services {
     /// Serves `engine`. What does not change about the host stands in `host`; open streams end once `closing` holds
     /// true, because a host that stops waits for them.
     pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
-        Self { engine, host: Arc::new(host), closing }
+        let desk = Desk::new(engine.clone(), closing.clone());
+        Self { engine, host: Arc::new(host), closing, desk }
     }
 
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.
@@ -95,6 +100,15 @@ impl Services {
                 "The request has {size} bytes; the limit is {LARGEST_REQUEST}"
             )));
         }
+        self.submit(request).await
+    }
+
+    /// Gives a request of any size to the writer.
+    async fn submit<M, R>(&self, request: Request<M>) -> Result<Response<R>, Status>
+    where
+        M: Into<core::command::Request>,
+        R: TryFrom<Reply, Error = Refusal>,
+    {
         let caller = Caller::of(&request)?;
         let at = now_ms();
         let context =

@@ -1,5 +1,6 @@
 //! The commands on definitions and tenants.
 
+pub mod task_def;
 pub mod tenant;
 pub mod user_task_def;
 pub mod wf_spec;

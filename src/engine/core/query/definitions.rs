@@ -111,7 +111,8 @@ pub fn search_wf_spec(
     Ok(lh::WfSpecIdList { results: results.collect(), bookmark: found.bookmark })
 }
 
-enum Names {
+/// Which names are looked for.
+pub(super) enum Names {
     StartingWith(String),
     Exactly(String),
 }
@@ -123,13 +124,15 @@ impl Names {
     }
 }
 
-struct NamesPage {
+/// A page of names.
+pub(super) struct NamesPage {
     /// Names with their version numbers.
-    results: Vec<(String, u64)>,
-    bookmark: Option<Vec<u8>>,
+    pub(super) results: Vec<(String, u64)>,
+    pub(super) bookmark: Option<Vec<u8>>,
 }
 
-fn names_page(
+/// The next page of an index by name and version.
+pub(super) fn names_page(
     state: &dyn State,
     tenant: &str,
     index: KeyIndex,

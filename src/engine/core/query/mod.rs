@@ -7,6 +7,7 @@ mod definitions;
 mod page;
 mod runs;
 mod server;
+mod task_runs;
 mod tasks;
 
 #[cfg(test)]
@@ -17,9 +18,15 @@ pub use definitions::{
 };
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};
+pub use task_runs::{get_task_def, get_task_run, list_task_runs, search_task_def};
 pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
 
 use crate::engine::core::{Reader, Refusal, State};
+
+/// How many tasks wait in the queue of a TaskDef; counted no further than `limit`.
+pub fn queued_tasks(state: &dyn State, tenant: &str, task_def: &str, limit: usize) -> Result<usize, Refusal> {
+    Ok(reader(state, tenant)?.queue(task_def, limit)?.len())
+}
 
 fn reader<'a>(state: &'a dyn State, tenant: &str) -> Result<Reader<'a>, Refusal> {
     Ok(Reader::new(state, tenant)?)

@@ -45,6 +45,7 @@ pub struct Tx<'a> {
     guids: u64,
     woken: VecDeque<RunRef>,
     iterations: BTreeMap<RunRef, u32>,
+    queue_turn: Option<u64>,
     effects: Effects,
 }
 
@@ -71,6 +72,7 @@ impl<'a> Tx<'a> {
             guids: 0,
             woken: VecDeque::new(),
             iterations: BTreeMap::new(),
+            queue_turn: None,
             effects: Effects::default(),
         };
         tx.tenant = match Reader::new(state, &context.tenant)?.tenant {
@@ -323,6 +325,16 @@ impl<'a> Tx<'a> {
         if !self.effects.changed.contains(&id) {
             self.effects.changed.push(id);
         }
+    }
+
+    /// The place in queues of what this command puts there: behind all earlier commands.
+    pub fn queue_turn(&mut self) -> Result<u64, Fault> {
+        if let Some(turn) = self.queue_turn {
+            return Ok(turn);
+        }
+        let turn = self.next_ordinal(None)?;
+        self.queue_turn = Some(turn);
+        Ok(turn)
     }
 
     /// Tells, once the command is durable, that a task waits in the queue of a TaskDef.

@@ -1,11 +1,15 @@
 //! PutWfSpec and DeleteWfSpec: validation, then the version rules.
 
 pub mod assignments;
+mod catalogue;
 mod mentions;
 mod mutations;
 mod nodes;
+mod task;
 mod typing;
 mod validate;
+
+pub(super) use validate::normalize_var;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,7 +115,7 @@ fn next_version(
         None => Ok((0, 0)),
     };
     let Some(latest) = latest else { return next_major() };
-    if is_breaking(latest, candidate) {
+    if is_breaking(tx, latest, candidate)? {
         return match updates {
             lh::AllowedUpdateType::AllUpdates => next_major(),
             _ => Err(Refusal::precondition("The resulting WfSpec has a breaking change.")),
@@ -133,7 +137,7 @@ fn same(latest: &lh::WfSpec, candidate: &lh::WfSpec) -> bool {
 }
 
 /// Whether clients, parents or children of the workflow could break on the new version.
-fn is_breaking(latest: &lh::WfSpec, candidate: &lh::WfSpec) -> bool {
+fn is_breaking(tx: &Tx<'_>, latest: &lh::WfSpec, candidate: &lh::WfSpec) -> Result<bool, Fault> {
     let public = |spec: &lh::WfSpec| {
         let defs = spec.thread_specs.values().flat_map(|thread| &thread.variable_defs);
         let mut public: Vec<lh::ThreadVarDef> = defs.filter(|def| is_public(def)).cloned().collect();
@@ -145,9 +149,9 @@ fn is_breaking(latest: &lh::WfSpec, candidate: &lh::WfSpec) -> bool {
             spec.thread_specs.get(&spec.entrypoint_thread_name).into_iter().flat_map(|thread| &thread.variable_defs);
         defs.filter(|def| def.required).map(|def| var_name(def).to_owned()).collect()
     };
-    public(latest) != public(candidate)
+    Ok(public(latest) != public(candidate)
         || required(latest) != required(candidate)
-        || typing::output_of(latest) != typing::output_of(candidate)
+        || typing::output_of(&tx.read(), latest)? != typing::output_of(&tx.read(), candidate)?)
 }
 
 fn is_public(def: &lh::ThreadVarDef) -> bool {

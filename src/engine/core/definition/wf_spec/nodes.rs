@@ -1,6 +1,7 @@
 //! What is checked of a node by its kind.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::task;
 use crate::engine::core::definition::wf_spec::typing::Thread;
 use crate::engine::core::definition::wf_spec::validate::Invalid;
 use crate::engine::core::id::is_valid_name;
@@ -13,7 +14,7 @@ pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::
     let kind = match &mut node.node {
         Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
         Some(Node::UserTask(task)) => return pin_user_task(reader, thread, name, task),
-        Some(Node::Task(_)) => "TASK",
+        Some(Node::Task(task)) => return task::pin(reader, task),
         Some(Node::ExternalEvent(_)) => "EXTERNAL_EVENT",
         Some(Node::StartThread(_)) => "START_THREAD",
         Some(Node::WaitForThreads(_)) => "WAIT_FOR_THREADS",
@@ -88,8 +89,10 @@ fn actions(thread: &str, name: &str, actions: &[lh::UtActionTrigger]) -> Result<
 
 /// Checks a node of a kind that [`pin`] let through.
 pub(super) fn check(thread: Thread<'_>, node: &lh::Node) -> Result<(), Invalid> {
-    if let Some(Node::Exit(exit)) = &node.node {
-        exit_node(thread, exit)?;
+    match &node.node {
+        Some(Node::Exit(exit)) => exit_node(thread, exit)?,
+        Some(Node::Task(node)) => task::check(thread, node)?,
+        _ => {}
     }
     failure_handlers(&node.failure_handlers)
 }

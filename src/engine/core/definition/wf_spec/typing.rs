@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::{mutations, var_name};
 use crate::engine::core::value::{CastRule, cast_rule, type_name, type_of};
+use crate::engine::core::{Fault, Reader};
 use lh::VariableType;
 use lh::lh_path::selector::SelectorType;
 use lh::type_definition::DefinedType;
@@ -72,6 +74,8 @@ pub(super) struct Thread<'a> {
     pub(super) all: &'a BTreeMap<String, lh::ThreadSpec>,
     pub(super) name: &'a str,
     pub(super) spec: &'a lh::ThreadSpec,
+    /// The definitions that the nodes of all of them refer to.
+    pub(super) catalogue: &'a Catalogue,
     /// Leaves impossible comparisons and casts to fail at run time, as LittleHorse does for what an EXIT node gives.
     pub(super) lenient: bool,
 }
@@ -162,7 +166,7 @@ impl Thread<'_> {
 
     fn node_output(&self, name: &str) -> Result<Known, String> {
         match self.spec.nodes.get(name) {
-            Some(node) => Ok(output_of_node(node)),
+            Some(node) => Ok(self.catalogue.output_of(node)),
             None => Err(format!("Node {name} not present in threadspec {}", self.name)),
         }
     }
@@ -245,11 +249,6 @@ fn path_text(path: &lh::LhPath) -> String {
     text
 }
 
-/// What a node leaves behind, where it is known.
-pub(super) fn output_of_node(node: &lh::Node) -> Known {
-    matches!(node.node, Some(lh::node::Node::UserTask(_))).then(|| primitive(VariableType::JsonObj))
-}
-
 /// Checks the types of a comparison; one with the null literal is always fine.
 pub(super) fn comparison(
     lhs: Option<&lh::TypeDefinition>,
@@ -321,8 +320,9 @@ pub(super) fn outputs(thread: Thread<'_>) -> Result<Vec<Output>, String> {
 }
 
 /// What the entrypoint of a valid WfSpec returns.
-pub(super) fn output_of(spec: &lh::WfSpec) -> Vec<Output> {
-    let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Vec::new() };
-    let thread = Thread { all: &spec.thread_specs, name: &spec.entrypoint_thread_name, spec: thread, lenient: false };
-    outputs(thread).unwrap_or_default()
+pub(super) fn output_of(reader: &Reader<'_>, spec: &lh::WfSpec) -> Result<Vec<Output>, Fault> {
+    let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Ok(Vec::new()) };
+    let catalogue = &Catalogue::of(reader, &spec.thread_specs)?;
+    let (all, name) = (&spec.thread_specs, &spec.entrypoint_thread_name);
+    Ok(outputs(Thread { all, name, spec: thread, catalogue, lenient: false }).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::typing::{self, Output, Thread};
 use crate::engine::core::definition::wf_spec::{mentions, mutations, nodes, var_name};
 use crate::engine::core::value::type_name;
@@ -71,8 +72,9 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
             pinned.map_err(|invalid| told(invalid.inside(&format!("Node {node_name}")), name))?;
         }
     }
+    let catalogue = &Catalogue::of(reader, &spec.thread_specs)?;
     for (name, thread) in &spec.thread_specs {
-        let thread = Thread { all: &spec.thread_specs, name, spec: thread, lenient: false };
+        let thread = Thread { all: &spec.thread_specs, name, spec: thread, catalogue, lenient: false };
         self::thread(thread).map_err(|invalid| told(invalid, name))?;
     }
     Ok(())
@@ -100,13 +102,16 @@ pub(super) fn no_parent(name: &str) -> Refusal {
     Refusal::invalid(format!("Provided spec refers to nonexistent parent wfSpec {name}"))
 }
 
-/// Old clients send the type of a variable in fields of their own; only the new form is stored.
 fn normalize(def: &mut lh::ThreadVarDef) -> Result<(), Refusal> {
     if lh::WfRunVariableAccessLevel::try_from(def.access_level).is_err() {
         let (name, level) = (var_name(def), def.access_level);
         return Err(Refusal::invalid(format!("Variable {name} has unknown access level {level}")));
     }
-    let var = def.var_def.get_or_insert_default();
+    normalize_var(def.var_def.get_or_insert_default())
+}
+
+/// Old clients send the type of a variable in fields of their own; only the new form is stored.
+pub(in crate::engine::core::definition) fn normalize_var(var: &mut lh::VariableDef) -> Result<(), Refusal> {
     let (old_type, old_mask) = (var.r#type.take(), var.masked_value.take());
     let type_def = var.type_def.get_or_insert_default();
     type_def.masked |= old_mask.unwrap_or_default();
@@ -301,7 +306,7 @@ fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation
         }
         Some(RhsValue::NodeOutput(source)) => match &source.path {
             Some(Path::Jsonpath(_) | Path::LhPath(_)) => None,
-            None => typing::output_of_node(node),
+            None => thread.catalogue.output_of(node),
         },
         None => return Err("VariableAssignment passed with missing source".to_owned()),
     };

@@ -3,6 +3,7 @@
 mod entrypoint;
 mod exit;
 mod nop;
+mod task;
 mod user_task;
 
 use crate::api::littlehorse as lh;
@@ -72,6 +73,7 @@ pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRe
         Some(Kind::Exit(_)) => exit::arrive(&mut node_run.message),
         Some(Kind::UserTask(node)) => return user_task::arrive(run, visit, node, &mut node_run.message),
         // --- Tasks
+        Some(Kind::Task(node)) => return task::arrive(run, visit, node, &mut node_run.message),
         // --- Events
         // --- Runs
         _ => return Err(unknown(visit)),
@@ -86,6 +88,7 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
         Some(Kind::Exit(node)) => exit::check(run, visit, node),
         Some(Kind::UserTask(_)) => user_task::check(run, visit, &node_run.message),
         // --- Tasks
+        Some(Kind::Task(_)) => task::check(run, visit),
         // --- Events
         // --- Runs
         _ => Err(unknown(visit)),

@@ -1,0 +1,56 @@
+//! The definitions that the nodes of a WfSpec refer to, looked up once, and what they say about types.
+
+use std::collections::BTreeMap;
+
+use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::typing::{Known, primitive};
+use crate::engine::core::{Fault, Reader};
+use lh::node::Node as Kind;
+use lh::task_node::TaskToExecute;
+
+/// What is known of the definitions behind the nodes.
+#[derive(Default)]
+pub(super) struct Catalogue {
+    task_defs: BTreeMap<String, lh::TaskDef>,
+}
+
+impl Catalogue {
+    /// Looks everything up that the nodes of these threads name.
+    pub(super) fn of(reader: &Reader<'_>, threads: &BTreeMap<String, lh::ThreadSpec>) -> Result<Self, Fault> {
+        let mut catalogue = Self::default();
+        for node in threads.values().flat_map(|thread| thread.nodes.values()) {
+            match &node.node {
+                Some(Kind::Task(task)) => catalogue.learn_task(reader, task)?,
+                _ => {}
+            }
+        }
+        Ok(catalogue)
+    }
+
+    fn learn_task(&mut self, reader: &Reader<'_>, task: &lh::TaskNode) -> Result<(), Fault> {
+        let Some(TaskToExecute::TaskDefId(id)) = &task.task_to_execute else { return Ok(()) };
+        if !self.task_defs.contains_key(&id.name)
+            && let Some(record) = reader.task_def(&id.name)?
+        {
+            self.task_defs.insert(id.name.clone(), record.message);
+        }
+        Ok(())
+    }
+
+    /// The TaskDef of this name.
+    pub(super) fn task_def(&self, name: &str) -> Option<&lh::TaskDef> {
+        self.task_defs.get(name)
+    }
+
+    /// What a node leaves behind, where it is known.
+    pub(super) fn output_of(&self, node: &lh::Node) -> Known {
+        match &node.node {
+            Some(Kind::UserTask(_)) => Some(primitive(lh::VariableType::JsonObj)),
+            Some(Kind::Task(task)) => match &task.task_to_execute {
+                Some(TaskToExecute::TaskDefId(id)) => self.task_def(&id.name)?.return_type.clone()?.return_type,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

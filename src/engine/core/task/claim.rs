@@ -1,0 +1,40 @@
+//! A task worker takes a task: what PollTask waits for.
+
+use crate::api::{littlehorse as lh, store::v1 as store};
+use crate::engine::core::key::damaged;
+use crate::engine::core::record::describe;
+use crate::engine::core::{Refusal, Tx};
+use lh::TaskStatus;
+
+/// Gives the first task of a queue to a worker. Nothing in the answer when none waits: somebody else was faster.
+pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskResponse, Refusal> {
+    let first = tx.read().queue(&request.task_def_name, 1)?.pop();
+    let Some(task) = first else { return Ok(lh::PollTaskResponse::default()) };
+    let missing = || damaged(describe(task.key()), "queued, but missing");
+    let mut record = tx.read().task_run(task)?.ok_or_else(missing)?;
+    let (now, actor) = (tx.now(), tx.actor());
+    let message = &mut record.message;
+    let attempt = message.attempts.last_mut().ok_or_else(|| damaged(describe(task.key()), "has no attempt"))?;
+    attempt.status = TaskStatus::TaskRunning.into();
+    attempt.start_time = Some(now);
+    attempt.task_worker_id = request.task_worker_id;
+    attempt.task_worker_version = request.task_worker_version;
+    message.status = TaskStatus::TaskRunning.into();
+    if let Some(facts) = record.facts.attempts.last_mut() {
+        facts.claimed_by = Some(actor);
+    }
+    record.facts.due = Some(tx.context().now.saturating_add(i64::from(message.timeout_seconds).saturating_mul(1000)));
+    record.facts.queued = 0;
+    tx.put_task_run(task, &record)?;
+    let message = record.message;
+    let result = lh::ScheduledTask {
+        attempt_number: i32::try_from(message.attempts.len().saturating_sub(1)).unwrap_or(i32::MAX),
+        task_run_id: message.id,
+        task_def_id: message.task_def_id,
+        variables: message.input_variables,
+        created_at: message.scheduled_at,
+        source: message.source,
+        total_observed_checkpoints: message.total_checkpoints,
+    };
+    Ok(lh::PollTaskResponse { result: Some(result) })
+}
