@@ -5,7 +5,7 @@ mod power_cut;
 pub mod random;
 #[allow(dead_code, reason = "shared with the benchmark, which uses the rest")]
 pub mod server;
-mod sim_disk;
+pub mod sim_disk;
 pub mod workload;
 
 use ostler::engine::writer::{Clock, SystemClock};
@@ -15,6 +15,6 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// `OSTLER_SIM_SEED`, or a new one: every run looks somewhere else, and says where when it finds something.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     number("OSTLER_SIM_SEED").unwrap_or_else(|| u64::try_from(SystemClock.now()).unwrap())
 }

@@ -16,6 +16,7 @@ pub mod index;
 pub mod key;
 pub mod query;
 pub mod read;
+pub mod rebuild;
 pub mod record;
 pub mod run;
 pub mod state;

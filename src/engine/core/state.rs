@@ -124,6 +124,11 @@ impl WriteSet {
         self.entries.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
     }
 
+    /// Joins later writes; theirs win.
+    pub fn add(&mut self, later: WriteSet) {
+        self.entries.extend(later.entries);
+    }
+
     /// Whether any of them is in this table.
     pub fn touches(&self, table: Table) -> bool {
         self.entries.range((table, Vec::new())..).next().is_some_and(|((first, _), _)| *first == table)

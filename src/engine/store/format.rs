@@ -9,15 +9,19 @@ use super::backend::{Backend, Latch};
 use super::disk::{Disk, DiskFile};
 use super::tables::Snapshot;
 use super::{Store, Trouble};
-use crate::engine::core::{State, Table, WriteSet};
+use crate::engine::core::{State, Table, WriteSet, rebuild};
 use redb::ReadableDatabase;
 
 /// The layout of tables, keys and records that this program writes.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 1 had the user tasks and what they need; 2 has timers, the other objects of a workflow, and more indexes.
+pub const FORMAT_VERSION: u32 = 2;
 /// The oldest program that may open what this one writes, told by its own [`FORMAT_VERSION`].
-const MIN_READER: u32 = 1;
+const MIN_READER: u32 = 2;
+/// The oldest format that this program migrates.
+const OLDEST: u32 = 1;
 
-const NAME: &str = "db.redb";
+pub(super) const NAME: &str = "db.redb";
 const NEW_NAME: &str = "db.redb.new";
 
 const KEY_FORMAT_VERSION: &[u8] = b"format_version";
@@ -56,7 +60,7 @@ pub enum OpenError {
     },
 }
 
-fn while_doing(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn while_doing(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Disk { doing, source }
 }
 
@@ -96,10 +100,16 @@ fn lock(file: &dyn DiskFile) -> Result<(), OpenError> {
     }
 }
 
-fn initialise(database: &Database, id: u128) -> Result<(), String> {
+/// The rows that say of which format a store is.
+pub(super) fn version() -> WriteSet {
     let mut writes = WriteSet::default();
     writes.put(Table::Meta, KEY_FORMAT_VERSION, FORMAT_VERSION.to_be_bytes());
     writes.put(Table::Meta, KEY_MIN_READER, MIN_READER.to_be_bytes());
+    writes
+}
+
+fn initialise(database: &Database, id: u128) -> Result<(), String> {
+    let mut writes = version();
     writes.put(Table::Meta, KEY_STORE_UUID, id.to_be_bytes());
     writes.put(Table::Meta, KEY_CREATED_BY, concat!("ostler ", env!("CARGO_PKG_VERSION")));
     // Opening a table for writing creates it, so the first commit leaves all of them.
@@ -119,8 +129,18 @@ pub(super) fn open_database(backend: Backend, cache_bytes: usize) -> Result<Data
         .create_with_backend(backend)
 }
 
-/// Refuses what this program cannot read, and returns the store's id.
-pub(super) fn check(database: &Database) -> Result<u128, OpenError> {
+/// What a store says of itself.
+pub(super) struct Found {
+    /// Its name for good.
+    pub(super) id: u128,
+    /// Its format.
+    pub(super) format: u32,
+    /// A rebuild was begun and not finished.
+    pub(super) rebuilding: bool,
+}
+
+/// Refuses what this program cannot read.
+pub(super) fn check(database: &Database) -> Result<Found, OpenError> {
     let damaged = |detail: String| OpenError::Damaged(detail);
     let transaction = database.begin_read().map_err(|error| damaged(error.to_string()))?;
     let snapshot = Snapshot::new(transaction, Arc::default());
@@ -136,8 +156,12 @@ pub(super) fn check(database: &Database) -> Result<u128, OpenError> {
     if needed > FORMAT_VERSION {
         return Err(OpenError::Newer { found, needed });
     }
+    if found < OLDEST {
+        return Err(damaged(format!("its format_version is {found}")));
+    }
     let id = read(KEY_STORE_UUID)?.try_into().map_err(|_| damaged("bad store_uuid".into()))?;
-    Ok(u128::from_be_bytes(id))
+    let rebuilding = rebuild::is_under_way(&snapshot).map_err(|fault| damaged(fault.to_string()))?;
+    Ok(Found { id: u128::from_be_bytes(id), format: found, rebuilding })
 }
 
 /// What redb says about a file that does not open, in our terms.
@@ -152,7 +176,7 @@ pub(super) fn explain(error: DatabaseError, latch: &Latch) -> OpenError {
     }
 }
 
-fn explain_text(detail: String, latch: &Latch) -> OpenError {
+pub(super) fn explain_text(detail: String, latch: &Latch) -> OpenError {
     match latch.trouble() {
         Some(Trouble::Full) => OpenError::Disk { doing: "create a store", source: io::ErrorKind::StorageFull.into() },
         Some(trouble) => OpenError::Disk { doing: "open the store", source: io::Error::other(trouble) },
@@ -196,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_newer_store_is_refused_and_an_equal_one_with_a_newer_tail_is_not() {
-        for (format, needed, refused) in [(2u32, 2u32, true), (2, 1, false), (9, 3, true)] {
+        for (format, needed, refused) in [(3u32, 3u32, true), (3, 2, false), (9, 4, true)] {
             let directory = tempfile::tempdir().unwrap();
             let disk = RealDisk::new(directory.path());
             let store = Store::open(&disk, &options()).unwrap();

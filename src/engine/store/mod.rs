@@ -1,11 +1,12 @@
 //! Durable storage of the engine on redb; all file I/O goes through [`Disk`].
 //!
-//! One file, `db.redb`, one table of it for each [`Table`](crate::engine::core::Table). Three decisions matter:
+//! One file, `db.redb`, one table of it for each [`Table`](crate::engine::core::Table). Four decisions matter:
 //!
 //! * Every commit saves the allocator's state (`set_quick_repair`): without it, reopening a million objects after
 //!   kill -9 walks the whole file.
 //! * The file is made under another name, initialised, flushed and renamed: a power cut inside redb's own creation
 //!   leaves a file that never opens again.
+//! * A store of an older format is migrated before anything else, and a copy of it is kept.
 //! * After the first error of the disk nothing is ever written again: the store is [frozen](Store::is_frozen) and
 //!   reopened over memory, so that reads go on. A retry after a failed flush may report success for pages that the
 //!   kernel has dropped.
@@ -13,6 +14,7 @@
 mod backend;
 mod disk;
 mod format;
+mod migrate;
 mod tables;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -99,10 +101,26 @@ impl Store {
         let cache_bytes = options.cache_bytes.max(StoreOptions::MIN_CACHE);
         let file = format::find_or_create(disk, cache_bytes, options.new_id)?;
         let latch = Arc::new(Latch::default());
-        let database = format::open_database(Backend::new(file.clone(), latch.clone()), cache_bytes)
-            .map_err(|error| format::explain(error, &latch))?;
-        let id = format::check(&database)?;
-        let opened = Opened { database: Arc::new(database), latch, file };
+        let open = || {
+            let opened = format::open_database(Backend::new(file.clone(), latch.clone()), cache_bytes);
+            opened.map(Arc::new).map_err(|error| format::explain(error, &latch))
+        };
+        let mut database = open()?;
+        let mut found = format::check(&database)?;
+        if found.format < FORMAT_VERSION {
+            tracing::warn!(from = found.format, to = FORMAT_VERSION, "migrating the store");
+            // redb may write as long as it has the file, and the copy is to be one of a closed store.
+            drop(database);
+            migrate::keep_copy(disk, &*file, found.format)?;
+            database = open()?;
+            migrate::begin(&database).map_err(|detail| format::explain_text(detail, &latch))?;
+            found.rebuilding = true;
+        }
+        if found.rebuilding {
+            migrate::finish(&database).map_err(|detail| format::explain_text(detail, &latch))?;
+        }
+        let id = found.id;
+        let opened = Opened { database, latch, file };
         Ok(Self {
             opened: RwLock::new(Some(opened)),
             frozen: std::sync::OnceLock::new(),

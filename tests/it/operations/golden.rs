@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use ostler::api::littlehorse as lh;
 use ostler::engine::core::command::{Actor, Channel, Context, Proof, Reply, Request};
-use ostler::engine::core::{Command, Refusal, execute};
-use ostler::engine::store::RealDisk;
+use ostler::engine::core::{self, Command, Refusal, execute, query, rebuild};
+use ostler::engine::store::{Disk, FORMAT_VERSION, OpenError, RealDisk, Snapshot, Store, StoreOptions};
 use ostler::engine::writer::{Bounds, Clock, Engine, EngineOptions, Writer};
 
+use crate::store::random::Random;
+use crate::store::sim_disk::{Mishap, SimDisk};
 use crate::store::workload::{results, run_wf, task_def, wf_spec};
 
 const BLOCK: usize = 512;
@@ -168,5 +170,131 @@ fn write_the_golden_file_of_this_format() {
     let file = std::fs::read(directory.path().join("db.redb")).unwrap();
     let packed = pack(&file);
     assert_eq!(unpack(&packed), file);
-    std::fs::write(golden(ostler::engine::store::FORMAT_VERSION), packed).unwrap();
+    std::fs::write(golden(FORMAT_VERSION), packed).unwrap();
+}
+
+const OPTIONS: StoreOptions = StoreOptions { cache_bytes: 0, new_id: 1 };
+
+fn file_of(format: u32) -> Vec<u8> {
+    unpack(&std::fs::read(golden(format)).unwrap())
+}
+
+/// Everything that [`write_all_of_format_1`] wrote is there and agrees with itself.
+fn holds_all_of_format_1(snapshot: &Snapshot) {
+    assert_eq!(core::check(snapshot).unwrap(), []);
+    assert!(!rebuild::is_under_way(snapshot).unwrap());
+    let get = |tenant: &str, id: Option<lh::UserTaskRunId>| query::get_user_task_run(snapshot, tenant, id.unwrap());
+    let of = |run: &str| get("default", task(run, 1)).unwrap();
+    use lh::UserTaskRunStatus as Status;
+    for (run, status) in [
+        ("open", Status::Unassigned),
+        ("claimed", Status::Assigned),
+        ("saved", Status::Assigned),
+        ("half", Status::Done),
+        ("done", Status::Done),
+        ("cancelled", Status::Cancelled),
+        ("talked", Status::Unassigned),
+    ] {
+        assert_eq!(of(run).status(), status, "{run}");
+        let id = lh::VariableId {
+            wf_run_id: Some(lh::WfRunId { id: run.into(), parent_wf_run_id: None }),
+            thread_run_number: 0,
+            name: "subject".into(),
+        };
+        let value = query::get_variable(snapshot, "default", id).unwrap().value.unwrap().value;
+        assert_eq!(value, Some(lh::variable_value::Value::Str(format!("subject of {run}"))));
+    }
+    assert_eq!(of("saved").results, results("not sure yet"));
+    assert_eq!(of("talked").events.len(), 4);
+    assert_eq!(get("acme", task("open", 1)).unwrap().status(), Status::Unassigned);
+    let search = |status: Option<lh::LhStatus>| {
+        let request = lh::SearchWfRunRequest {
+            wf_spec_name: "expense".into(),
+            status: status.map(Into::into),
+            ..Default::default()
+        };
+        query::search_wf_run(snapshot, "default", request).unwrap().results.len()
+    };
+    assert_eq!((search(None), search(Some(lh::LhStatus::Completed))), (7, 1));
+}
+
+#[test]
+fn every_format_that_ever_was_is_opened_and_migrated_and_a_copy_is_kept() {
+    for format in (1..=FORMAT_VERSION).filter(|format| *format < FORMAT_VERSION || golden(*format).exists()) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file_of(format);
+        std::fs::write(directory.path().join("db.redb"), &file).unwrap();
+        let disk = RealDisk::new(directory.path());
+        for _ in 0..2 {
+            let store = Store::open(&disk, &OPTIONS).unwrap();
+            holds_all_of_format_1(&store.snapshot().unwrap());
+        }
+        let copy = directory.path().join(format!("db.redb.bak-v{format}"));
+        assert_eq!(copy.exists(), format < FORMAT_VERSION);
+        if copy.exists() {
+            // What is kept is a whole store of the old format: it can be migrated again.
+            std::fs::rename(copy, directory.path().join("db.redb")).unwrap();
+            holds_all_of_format_1(&Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
+        }
+        // And it goes on from there.
+        let mut author = Author::new(directory.path());
+        author.clock.0.store(BEGINNING + 1_000_000, Ordering::Relaxed);
+        author.must("default", run_wf("new", "after the migration"));
+        assert_eq!(core::check(&author.engine.snapshot().unwrap()).unwrap(), []);
+    }
+}
+
+/// The disk that a store of format 1 lies on.
+fn disk_with_format_1() -> SimDisk {
+    let disk = SimDisk::new();
+    let file = disk.create("db.redb").unwrap();
+    file.write_at(0, &file_of(1)).unwrap();
+    file.sync().unwrap();
+    disk.sync_names().unwrap();
+    disk
+}
+
+#[test]
+fn a_power_cut_anywhere_in_a_migration_loses_nothing() {
+    let mut random = Random::new(crate::store::seed());
+    let (mut at, mut cuts) = (1, 0);
+    loop {
+        let mut disk = disk_with_format_1();
+        disk.arm(Mishap::PowerCut(at));
+        let opened = Store::open(&disk, &OPTIONS);
+        let whole = opened.is_ok() && !disk.is_off();
+        drop(opened);
+        if whole {
+            break;
+        }
+        // The next start is cut off too, further on or sooner.
+        for _ in 0..2 {
+            disk = disk.restarted(&mut random);
+            disk.arm(Mishap::PowerCut(1 + random.below(40) as u64));
+            drop(Store::open(&disk, &OPTIONS));
+            cuts += 1;
+        }
+        let store = Store::open(&disk.restarted(&mut random), &OPTIONS).unwrap();
+        holds_all_of_format_1(&store.snapshot().unwrap());
+        // Somewhere else in each run of the tests, but everywhere in the long run.
+        at += 1 + random.below(5) as u64;
+    }
+    assert!(cuts > 20, "only {cuts} cuts");
+}
+
+#[test]
+fn a_full_disk_leaves_an_old_store_as_it_is() {
+    let mut refusals = Vec::new();
+    for at in (1..).step_by(4) {
+        let disk = disk_with_format_1();
+        disk.arm(Mishap::Full(at));
+        let opened = Store::open(&disk, &OPTIONS);
+        disk.arm(Mishap::None);
+        let Err(refused) = opened else { break };
+        assert!(matches!(&refused, OpenError::Disk { .. }), "{refused}");
+        refusals.push(refused.to_string());
+        assert!(disk.open("db.redb.bak-v1.new").unwrap().is_none());
+        holds_all_of_format_1(&Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
+    }
+    assert!(refusals.iter().any(|said| said.contains("copy the store before it is migrated")), "{refusals:?}");
 }

@@ -63,9 +63,9 @@ pub struct Effects {
 }
 
 impl<'a> Tx<'a> {
-    /// Begins a command. An unknown tenant is refused; the default one comes into being with its first command.
-    pub fn new(state: &'a dyn State, context: &'a Context) -> Result<Self, Refusal> {
-        let mut tx = Self {
+    /// Nothing written yet, for no tenant.
+    pub(super) fn bare(state: &'a dyn State, context: &'a Context) -> Self {
+        Self {
             overlay: Overlay::new(state),
             context,
             tenant: 0,
@@ -74,7 +74,12 @@ impl<'a> Tx<'a> {
             iterations: BTreeMap::new(),
             queue_turn: None,
             effects: Effects::default(),
-        };
+        }
+    }
+
+    /// Begins a command. An unknown tenant is refused; the default one comes into being with its first command.
+    pub fn new(state: &'a dyn State, context: &'a Context) -> Result<Self, Refusal> {
+        let mut tx = Self::bare(state, context);
         tx.tenant = match Reader::new(state, &context.tenant)?.tenant {
             Some(number) => number,
             None if context.tenant == DEFAULT_TENANT => tx.create_tenant(lh::Tenant {
@@ -220,6 +225,17 @@ impl<'a> Tx<'a> {
         self.replace(old, Derived::default())?;
         self.overlay.remove(Table::Obj, key.bytes());
         Ok(())
+    }
+
+    /// Writes the rows that follow from a stored object, where none of them is.
+    pub(super) fn derive_again(&mut self, key: ObjKey, bytes: &[u8], tenant: u32) -> Result<(), Fault> {
+        let rows = derive::of(key, bytes, tenant, &mut |word, text| self.intern_for(tenant, word, text))?;
+        self.replace(Derived::default(), rows)
+    }
+
+    /// The rows below the objects, for upkeep alone: a command stores objects.
+    pub(super) fn overlay(&mut self) -> &mut Overlay<'a> {
+        &mut self.overlay
     }
 
     /// Definitions of the whole store lie under scope 0, everything else belongs to the tenant of the command.
