@@ -171,6 +171,8 @@ requests! {
     DeleteUserTaskDef(lh::DeleteUserTaskDefRequest),
     PutWfSpec(lh::PutWfSpecRequest),
     DeleteWfSpec(lh::DeleteWfSpecRequest),
+    PutStructDef(lh::PutStructDefRequest),
+    DeleteStructDef(lh::DeleteStructDefRequest),
     // --- Tasks
     PutTaskDef(lh::PutTaskDefRequest),
     DeleteTaskDef(lh::DeleteTaskDefRequest),
@@ -196,6 +198,7 @@ replies! {
     Tenant(lh::Tenant),
     UserTaskDef(lh::UserTaskDef),
     WfSpec(lh::WfSpec),
+    StructDef(lh::StructDef),
     // --- Tasks
     TaskDef(lh::TaskDef),
     ClaimedTask(lh::PollTaskResponse),

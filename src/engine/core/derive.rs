@@ -12,7 +12,8 @@ use prost::Message;
 use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
 use crate::engine::core::record::{
-    Record, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord, WfSpecRecord,
+    Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord,
+    WfSpecRecord,
 };
 use crate::engine::core::{Fault, timer};
 
@@ -93,6 +94,14 @@ impl Derives for WfSpecRecord {
     }
 }
 
+impl Derives for StructDefRecord {
+    fn derive(&self, _: ObjKey, tenant: u32, _: &mut Numbers<'_>) -> Result<Derived, Fault> {
+        let id = self.message.id.clone().unwrap_or_default();
+        let version = u64::from(id.version.unsigned_abs());
+        Ok(listed(key::KeyIndex::StructDefs, tenant, &id.name, version, self.facts.deleted.is_none()))
+    }
+}
+
 /// The row that lists a definition by name while it is not deleted: `name/`, then the version.
 pub(super) fn listed(index: key::KeyIndex, tenant: u32, name: &str, version: u64, live: bool) -> Derived {
     let mut derived = Derived::default();
@@ -127,6 +136,7 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::UserTaskRun => of_record::<UserTaskEventRecord>(key, bytes, tenant, numbers),
         Kind::NodeOutput => of_record::<NodeOutputRecord>(key, bytes, tenant, numbers),
         // --- Definitions and administration
+        Kind::StructDef => of_record::<StructDefRecord>(key, bytes, tenant, numbers),
         // --- Tasks
         Kind::TaskDef => of_record::<crate::engine::core::record::TaskDefRecord>(key, bytes, tenant, numbers),
         Kind::TaskRun => of_record::<crate::engine::core::record::TaskRunRecord>(key, bytes, tenant, numbers),

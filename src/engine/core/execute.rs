@@ -32,6 +32,8 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),
         Request::DeleteWfSpec(request) => definition::wf_spec::delete(tx, request)?.into(),
+        Request::PutStructDef(request) => definition::struct_def::put(tx, request)?.into(),
+        Request::DeleteStructDef(request) => definition::struct_def::delete(tx, request)?.into(),
         // --- Tasks
         Request::PutTaskDef(request) => definition::task_def::put(tx, request)?.into(),
         Request::DeleteTaskDef(request) => definition::task_def::delete(tx, request)?.into(),

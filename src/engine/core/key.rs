@@ -155,6 +155,8 @@ pub enum KeyIndex {
     UserTaskDefs = 2,
     /// Live WfSpec versions: `name/`, then major << 32 | revision in the place of the ordinal.
     WfSpecs = 3,
+    /// Live StructDef versions: `name/`, then the version in the place of the ordinal.
+    StructDefs = 60,
     /// WfRuns by parent: the parent's ordinal, then their own.
     RunsByParent = 16,
     /// TaskDefs: `name/`, then 0 in the place of the ordinal.

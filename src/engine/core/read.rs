@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The last of the objects that [`Reader::objects`] would visit and that `accept` takes.
-    fn last<M, F>(
+    pub(super) fn last<M, F>(
         &self,
         kind: Kind,
         from: (u64, u32),

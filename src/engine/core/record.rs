@@ -31,6 +31,8 @@ pub type TenantRecord = Record<lh::Tenant, store::DefinitionFacts>;
 pub type UserTaskDefRecord = Record<lh::UserTaskDef, store::DefinitionFacts>;
 /// A stored WfSpec.
 pub type WfSpecRecord = Record<lh::WfSpec, store::DefinitionFacts>;
+/// A stored StructDef.
+pub type StructDefRecord = Record<lh::StructDef, store::DefinitionFacts>;
 /// A stored WfRun.
 pub type WfRunRecord = Record<lh::WfRun, store::WfRunFacts>;
 /// A stored NodeRun.

@@ -77,6 +77,8 @@ serve! {
         delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
         delete_wf_spec(lh::DeleteWfSpecRequest) -> ();
+        put_struct_def(lh::PutStructDefRequest) -> lh::StructDef;
+        delete_struct_def(lh::DeleteStructDefRequest) -> ();
         // --- Tasks
         put_task_def(lh::PutTaskDefRequest) -> lh::TaskDef;
         delete_task_def(lh::DeleteTaskDefRequest) -> ();
@@ -104,6 +106,11 @@ serve! {
         get_wf_spec(lh::WfSpecId) -> lh::WfSpec;
         get_latest_wf_spec(lh::GetLatestWfSpecRequest) -> lh::WfSpec;
         search_wf_spec(lh::SearchWfSpecRequest) -> lh::WfSpecIdList;
+        get_struct_def(lh::StructDefId) -> lh::StructDef;
+        search_struct_def(lh::SearchStructDefRequest) -> lh::StructDefIdList;
+        validate_struct_def_evolution(
+            lh::ValidateStructDefEvolutionRequest
+        ) -> lh::ValidateStructDefEvolutionResponse;
         // --- Tasks
         get_task_def(lh::TaskDefId) -> lh::TaskDef;
         search_task_def(lh::SearchTaskDefRequest) -> lh::TaskDefIdList;

@@ -14,13 +14,20 @@ pub fn put(tx: &mut Tx<'_>, request: lh::PutTaskDefRequest) -> Result<lh::TaskDe
     let mut input_vars = request.input_vars;
     for var in &mut input_vars {
         wf_spec::normalize_var(var)?;
+        if let Some(declared) = &mut var.type_def {
+            tx.read().resolve_type(declared)?;
+        }
+    }
+    let mut return_type = request.return_type.unwrap_or_default();
+    if let Some(returned) = &mut return_type.return_type {
+        tx.read().resolve_type(returned)?;
     }
     let def = lh::TaskDef {
         id: Some(lh::TaskDefId { name: request.name.clone() }),
         input_vars,
         created_at: Some(tx.now()),
         // Void is the empty message, never an absent one.
-        return_type: Some(request.return_type.unwrap_or_default()),
+        return_type: Some(return_type),
         description: request.description,
     };
     if let Some(stored) = tx.read().task_def(&request.name)? {

@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use prost::Message;
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::struct_def;
+use crate::engine::core::definition::types::TypeError;
 use crate::engine::core::key::{self, KeyIndex, after_prefix, damaged, unpair};
 use crate::engine::core::query::page::{self, Position, Query};
 use crate::engine::core::query::reader;
@@ -35,6 +37,28 @@ pub fn get_latest_user_task_def(
         Some(record) => Ok(record.message),
         None => Err(Refusal::not_found(format!("Couldn't find UserTaskDef {}", request.name))),
     }
+}
+
+/// GetStructDef: an exact version, or the newest for -1.
+pub fn get_struct_def(state: &dyn State, tenant: &str, request: lh::StructDefId) -> Result<lh::StructDef, Refusal> {
+    match reader(state, tenant)?.referenced_struct_def(&request) {
+        Ok(record) => Ok(record.message),
+        Err(TypeError::Fault(fault)) => Err(fault.into()),
+        Err(_) => {
+            let lh::StructDefId { name, version } = request;
+            Err(Refusal::not_found(format!("Couldn't find StructDef {name} version {version}")))
+        }
+    }
+}
+
+/// ValidateStructDefEvolution.
+pub fn validate_struct_def_evolution(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::ValidateStructDefEvolutionRequest,
+) -> Result<lh::ValidateStructDefEvolutionResponse, Refusal> {
+    let is_valid = struct_def::is_valid_evolution(&reader(state, tenant)?, request)?;
+    Ok(lh::ValidateStructDefEvolutionResponse { is_valid })
 }
 
 /// GetWfSpec.
@@ -83,6 +107,30 @@ pub fn search_user_task_def(
         .into_iter()
         .map(|(name, version)| lh::UserTaskDefId { name, version: unpair(version).1.cast_signed() });
     Ok(lh::UserTaskDefIdList { results: results.collect(), bookmark: found.bookmark })
+}
+
+/// SearchStructDef: ids of versions, by name and version.
+pub fn search_struct_def(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::SearchStructDefRequest,
+) -> Result<lh::StructDefIdList, Refusal> {
+    use lh::search_struct_def_request::StructDefCriteria as Criteria;
+    let limit = page::limit_or_zero(request.limit)?;
+    let names = match &request.struct_def_criteria {
+        Some(Criteria::Name(name)) => Names::exactly(name),
+        Some(Criteria::Prefix(prefix)) => Names::StartingWith(prefix.clone()),
+        None => Names::StartingWith(String::new()),
+    };
+    let mark = request.bookmark.clone();
+    let filters = lh::SearchStructDefRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
+    let query = Query::new("SearchStructDef", tenant, &filters);
+    let found = names_page(state, tenant, KeyIndex::StructDefs, &names, query, mark.as_deref(), limit)?;
+    let results = found
+        .results
+        .into_iter()
+        .map(|(name, version)| lh::StructDefId { name, version: unpair(version).1.cast_signed() });
+    Ok(lh::StructDefIdList { results: results.collect(), bookmark: found.bookmark })
 }
 
 /// SearchWfSpec: ids of versions, by name, major version and revision.

@@ -14,7 +14,8 @@ mod tasks;
 mod tests;
 
 pub use definitions::{
-    get_latest_user_task_def, get_latest_wf_spec, get_user_task_def, get_wf_spec, search_user_task_def, search_wf_spec,
+    get_latest_user_task_def, get_latest_wf_spec, get_struct_def, get_user_task_def, get_wf_spec, search_struct_def,
+    search_user_task_def, search_wf_spec, validate_struct_def_evolution,
 };
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::value::{Value, admit, tidy, type_name};
+use crate::engine::core::value::{EvalError, StructDefs, Value, Wrong, admit, tidy, type_name};
 use lh::WfRunVariableAccessLevel;
 
 /// The variable that a handler declares to see what it handles.
@@ -11,11 +11,13 @@ pub const INPUT: &str = "INPUT";
 
 /// Checks what is given to a thread against what it declares. The error is the whole text.
 pub fn check(
+    defs: &dyn StructDefs,
     thread_name: &str,
     thread: &lh::ThreadSpec,
     given: BTreeMap<String, lh::VariableValue>,
-) -> Result<BTreeMap<String, Option<Value>>, String> {
-    let invalid = |what: String| format!("ThreadSpec {thread_name} invalid: {what}");
+) -> Result<BTreeMap<String, Option<Value>>, EvalError> {
+    let place = format!("ThreadSpec {thread_name} invalid: ");
+    let invalid = |what: String| EvalError::from(Wrong::new(format!("{place}{what}")));
     let mut given: BTreeMap<String, Option<Value>> = given.into_iter().map(|(name, v)| (name, v.value)).collect();
     let mut accepted = BTreeMap::new();
     for definition in &thread.variable_defs {
@@ -27,9 +29,9 @@ pub fn check(
                 return Err(invalid(format!("Variable {name} is an inherited var but it was provided as input")));
             }
             Some(value) => {
-                let value = admit(&declared, value);
-                accepted
-                    .insert(name.clone(), value.map_err(|wrong| invalid(format!("Variable {name} invalid: {wrong}")))?);
+                let value = admit(defs, &declared, value);
+                let value = value.map_err(|error| error.prefixed(&format!("{place}Variable {name} invalid: ")))?;
+                accepted.insert(name.clone(), value);
             }
             None if definition.required => {
                 let kind = type_name(&declared);

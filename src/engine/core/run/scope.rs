@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::value::{EvalError, Scope, Value, Wrong};
+use crate::engine::core::value::{EvalError, Scope, StructDefs, Value, Wrong};
 use crate::engine::core::{Fault, Reader, RunRef, Tx};
 use lh::WfRunVariableAccessLevel;
 
@@ -113,6 +113,12 @@ impl<'a> ThreadScope<'a> {
     pub fn out_of_scope(&self, name: &str) -> Wrong {
         let (number, spec) = (self.thread, self.spec_name(self.thread));
         Wrong::new(format!("Variable {name} is out of scope for threadRun {number} of spec {spec}. Invalid WfSpec!"))
+    }
+}
+
+impl StructDefs for ThreadScope<'_> {
+    fn fields(&self, id: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault> {
+        self.reader.fields(id)
     }
 }
 

@@ -25,7 +25,7 @@ pub fn run_wf(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<lh::WfRun, R
     check_parent(tx, &spec, &wf_run_id)?;
     let thread_name = spec.entrypoint_thread_name.clone();
     let thread = spec.thread_specs.get(&thread_name).cloned().unwrap_or_default();
-    let given = inputs::check(&thread_name, &thread, request.variables).map_err(Refusal::invalid)?;
+    let given = inputs::check(&tx.read(), &thread_name, &thread, request.variables)?;
     let (run, record) = tx.create_wf_run(&lh::WfRun {
         id: Some(wf_run_id),
         wf_spec_id: spec.id.clone(),

@@ -4,8 +4,8 @@ use prost::Message as _;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::task::{LARGEST, attempt};
-use crate::engine::core::value::{Value, admit, message, parse_json};
-use crate::engine::core::{Refusal, Tx};
+use crate::engine::core::value::{EvalError, StructDefs, Value, admit, message, parse_json};
+use crate::engine::core::{Fault, Refusal, Tx};
 use lh::report_task_run::Result as Reported;
 use lh::task_attempt::Result as Outcome;
 use lh::{LhErrorType, TaskStatus};
@@ -30,7 +30,7 @@ pub fn report(tx: &mut Tx<'_>, request: lh::ReportTaskRun) -> Result<(), Refusal
     }
     let size = request.encoded_len();
     let end_time = request.time.filter(|time| *time != prost_types::Timestamp::default()).unwrap_or_else(|| tx.now());
-    let (mut status, mut result) = outcome(status, request.result, record.facts.return_type.as_ref());
+    let (mut status, mut result) = outcome(&tx.read(), status, request.result, record.facts.return_type.as_ref())?;
     let mut log_output = request.log_output;
     let actor = tx.actor();
     if let Some(facts) = record.facts.attempts.last_mut() {
@@ -57,18 +57,19 @@ pub fn report(tx: &mut Tx<'_>, request: lh::ReportTaskRun) -> Result<(), Refusal
 
 /// What a report comes to, after a look at its output.
 fn outcome(
+    defs: &dyn StructDefs,
     status: TaskStatus,
     reported: Option<Reported>,
     returns: Option<&lh::TypeDefinition>,
-) -> (TaskStatus, Option<Outcome>) {
+) -> Result<(TaskStatus, Option<Outcome>), Fault> {
     let output = match (status, reported) {
         (TaskStatus::TaskSuccess, Some(Reported::Output(output))) => output.value,
         // Nothing is nothing, in every form.
         (TaskStatus::TaskSuccess, _) => None,
-        (status, Some(Reported::Output(output))) => return (status, Some(Outcome::Output(output))),
-        (status, Some(Reported::Error(error))) => return (status, Some(Outcome::Error(error))),
-        (status, Some(Reported::Exception(exception))) => return (status, Some(Outcome::Exception(exception))),
-        (status, None) => return (status, None),
+        (status, Some(Reported::Output(output))) => return Ok((status, Some(Outcome::Output(output)))),
+        (status, Some(Reported::Error(error))) => return Ok((status, Some(Outcome::Error(error)))),
+        (status, Some(Reported::Exception(exception))) => return Ok((status, Some(Outcome::Exception(exception)))),
+        (status, None) => return Ok((status, None)),
     };
     let unreadable = match &output {
         Some(Value::JsonObj(text)) if parse_json(text).is_err() => Some("Error deserializing JSON Obj"),
@@ -76,15 +77,16 @@ fn outcome(
         _ => None,
     };
     if let Some(text) = unreadable {
-        return serde_error(LhErrorType::VarSubError, text.to_owned());
+        return Ok(serde_error(LhErrorType::VarSubError, text.to_owned()));
     }
-    match admit(returns.unwrap_or(&lh::TypeDefinition::default()), output) {
+    Ok(match admit(defs, returns.unwrap_or(&lh::TypeDefinition::default()), output) {
         Ok(output) => (status, Some(Outcome::Output(message(output)))),
-        Err(wrong) => serde_error(
+        Err(EvalError::Fault(fault)) => return Err(fault),
+        Err(EvalError::Wrong(wrong)) => serde_error(
             LhErrorType::VarSubError,
             format!("Task output incompatible with declared return type: {wrong}"),
         ),
-    }
+    })
 }
 
 fn serde_error(kind: LhErrorType, message: String) -> (TaskStatus, Option<Outcome>) {

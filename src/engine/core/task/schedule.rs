@@ -99,7 +99,7 @@ fn inputs(
     let scope = run.scope(thread);
     let one = |(input, assignment): (&lh::VariableDef, _)| {
         let declared = input.type_def.clone().unwrap_or_default();
-        let value = admit(&declared, evaluate(assignment, &scope)?)?;
+        let value = admit(&scope, &declared, evaluate(assignment, &scope)?)?;
         let value = Some(message(cast(value, &declared)?));
         Ok(lh::VarNameAndVal { var_name: input.name.clone(), value, masked: declared.masked })
     };

@@ -2,6 +2,8 @@
 
 mod objects;
 
+pub(super) use objects::natural;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use prost::Message;

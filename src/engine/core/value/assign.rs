@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse::{self as lh, Comparator, VariableMutationType};
-use crate::engine::core::Fault;
 use crate::engine::core::value::json_path::JsonPath;
 use crate::engine::core::value::lh_path::{self, Selector};
 use crate::engine::core::value::{
-    Mode, Value, Wrong, cast, coerce, compare, fits, format, json, kind_name, message, operate, tidy, type_of,
+    Mode, StructDefs, Value, Wrong, cast, coerce, compare, fits, format, json, kind_name, message, operate, tidy,
+    type_of,
 };
+use crate::engine::core::{Fault, Refusal};
 use lh::variable_assignment::{Path, Source, expression};
 
 /// Why an assignment has no value.
@@ -32,8 +33,18 @@ impl EvalError {
     }
 }
 
+impl From<EvalError> for Refusal {
+    /// At the door a wrong value is refused.
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Wrong(wrong) => Self::invalid(wrong.0),
+            EvalError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// What an assignment may refer to.
-pub trait Scope {
+pub trait Scope: StructDefs {
     /// The value of a variable that the thread can see.
     fn variable(&self, name: &str) -> Result<Option<Value>, EvalError>;
     /// The newest output of a node of the thread.

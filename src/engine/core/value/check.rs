@@ -2,18 +2,29 @@
 //! are kept as they came, but for JSON text, which is written compactly, and for the labels of arrays and maps.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::Fault;
 use crate::engine::core::value::cast::primitive_target;
 use crate::engine::core::value::kind::primitive_of;
-use crate::engine::core::value::{Value, Wrong, json, message, type_name, value_type_name};
+use crate::engine::core::value::{EvalError, Value, Wrong, json, message, type_name, value_type_name};
 use lh::VariableType;
 use lh::type_definition::DefinedType;
 
+/// Where StructDefs are looked up.
+pub trait StructDefs {
+    /// The fields of one version.
+    fn fields(&self, id: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault>;
+}
+
 /// Accepts a value for a declared type, or says why not. Null is always accepted.
-pub fn admit(declared: &lh::TypeDefinition, value: Option<Value>) -> Result<Option<Value>, Wrong> {
+pub fn admit(
+    defs: &dyn StructDefs,
+    declared: &lh::TypeDefinition,
+    value: Option<Value>,
+) -> Result<Option<Value>, EvalError> {
     let Some(value) = value else { return Ok(None) };
-    let mismatch = |value: &Value| {
+    let mismatch = |value: &Value| -> EvalError {
         let (given, wanted) = (value_type_name(Some(value)), type_name(declared));
-        Wrong::new(format!("Value of type {given} is not compatible with expected type {wanted}"))
+        Wrong::new(format!("Value of type {given} is not compatible with expected type {wanted}")).into()
     };
     match (&declared.defined_type, value) {
         (None, value) => Ok(Some(tidy(value))),
@@ -27,7 +38,7 @@ pub fn admit(declared: &lh::TypeDefinition, value: Option<Value>) -> Result<Opti
         (Some(DefinedType::InlineArrayDef(wanted)), Value::Array(mut array)) => {
             let element = wanted.array_type.as_deref().cloned().unwrap_or_default();
             for item in &mut array.items {
-                *item = admit_inner(&element, item.value.take(), "Array element", "element")?;
+                *item = admit_inner(defs, &element, item.value.take(), "Array element", "element")?;
             }
             array.element_type = Some(element);
             Ok(Some(Value::Array(array)))
@@ -37,9 +48,9 @@ pub fn admit(declared: &lh::TypeDefinition, value: Option<Value>) -> Result<Opti
             let value_type = wanted.value_type.as_deref().cloned().unwrap_or_default();
             for entry in &mut map.entries {
                 let key = entry.key.take().and_then(|key| key.value);
-                entry.key = Some(admit_inner(&key_type, key, "Map key", "key")?);
+                entry.key = Some(admit_inner(defs, &key_type, key, "Map key", "key")?);
                 let value = entry.value.take().and_then(|value| value.value);
-                entry.value = Some(admit_inner(&value_type, value, "Map value", "value")?);
+                entry.value = Some(admit_inner(defs, &value_type, value, "Map value", "value")?);
             }
             map.map_type = Some((**wanted).clone());
             Ok(Some(Value::Map(map)))
@@ -47,11 +58,54 @@ pub fn admit(declared: &lh::TypeDefinition, value: Option<Value>) -> Result<Opti
         (Some(DefinedType::StructDefId(wanted)), Value::Struct(mut value))
             if value.struct_def_id.as_ref().is_some_and(|id| id.name == wanted.name) =>
         {
+            let fields = defs.fields(wanted)?.unwrap_or_default();
+            value.r#struct = Some(admit_fields(defs, wanted, &fields, value.r#struct.unwrap_or_default())?);
             value.struct_def_id = Some(wanted.clone());
             Ok(Some(Value::Struct(value)))
         }
         (Some(_), value) => Err(mismatch(&value)),
     }
+}
+
+/// The fields of a record: all that are required are there, and those that are declared fit. Others are kept.
+fn admit_fields(
+    defs: &dyn StructDefs,
+    id: &lh::StructDefId,
+    declared: &lh::InlineStructDef,
+    mut record: lh::InlineStruct,
+) -> Result<lh::InlineStruct, EvalError> {
+    let incompatible = |what: String| {
+        let id = struct_def_text(id);
+        EvalError::from(Wrong::new(format!("Struct incompatible with StructDef {id}: {what}")))
+    };
+    for (name, field) in &declared.fields {
+        let Some(given) = record.fields.get_mut(name) else {
+            if field.default_value.is_none() && !field.is_nullable {
+                return Err(incompatible(format!("Missing required field {name}")));
+            }
+            continue;
+        };
+        let value = given.value.take().and_then(|value| value.value);
+        if value.is_none() && !field.is_nullable {
+            let what = "Field is not nullable but received null value";
+            return Err(incompatible(format!("Field '{name}' is invalid: {what}")));
+        }
+        let field_type = field.field_type.clone().unwrap_or_default();
+        let value = match admit(defs, &field_type, value) {
+            Err(EvalError::Wrong(wrong)) => {
+                let what = format!("Field '{name}' is invalid: StructFieldDef validation failed: {wrong}");
+                return Err(incompatible(what));
+            }
+            admitted => admitted?,
+        };
+        *given = lh::StructField { value: Some(message(value)), masked: field_type.masked };
+    }
+    Ok(record)
+}
+
+/// `name/version`, the version as five digits.
+fn struct_def_text(id: &lh::StructDefId) -> String {
+    format!("{}/{:05}", id.name, id.version)
 }
 
 fn accepts(to: VariableType, from: VariableType) -> bool {
@@ -60,17 +114,22 @@ fn accepts(to: VariableType, from: VariableType) -> bool {
 }
 
 fn admit_inner(
+    defs: &dyn StructDefs,
     declared: &lh::TypeDefinition,
     value: Option<Value>,
     what: &str,
     part: &str,
-) -> Result<lh::VariableValue, Wrong> {
+) -> Result<lh::VariableValue, EvalError> {
     let given = value_type_name(value.as_ref());
-    let wrong = |_| {
-        let wanted = type_name(declared);
-        Wrong::new(format!("{what} type {given} incompatible with expected {part} type {wanted}"))
-    };
-    admit(declared, value).map(message).map_err(wrong)
+    // A record says itself what is wrong with it; of everything else the type is what there is to say.
+    let says_itself = matches!(value, Some(Value::Struct(_)));
+    admit(defs, declared, value).map(message).map_err(|error| match error {
+        EvalError::Wrong(_) if !says_itself => {
+            let wanted = type_name(declared);
+            Wrong::new(format!("{what} type {given} incompatible with expected {part} type {wanted}")).into()
+        }
+        other => other,
+    })
 }
 
 /// JSON is kept in one compact form with LittleHorse's numbers. Text that is no JSON is kept as it is: LittleHorse takes

@@ -78,7 +78,7 @@ pub fn type_name(definition: &lh::TypeDefinition) -> String {
             Ok(kind) => kind.as_str_name().to_owned(),
             Err(_) => format!("UNRECOGNIZED {number}"),
         },
-        Some(DefinedType::StructDefId(id)) => format!("Struct<{}>", id.name),
+        Some(DefinedType::StructDefId(id)) => format!("Struct<{},v{}>", id.name, id.version),
         Some(DefinedType::InlineArrayDef(array)) => format!("Array<{}>", inner(&array.array_type)),
         Some(DefinedType::InlineStructDef(_)) => "Struct".to_owned(),
         Some(DefinedType::InlineMapDef(map)) => format!("Map<{}, {}>", inner(&map.key_type), inner(&map.value_type)),

@@ -22,7 +22,7 @@ mod tests;
 
 pub use assign::{EvalError, Scope, condition, evaluate, legacy_condition};
 pub use cast::{CastRule, cast, cast_rule, coerce};
-pub use check::{admit, tidy};
+pub use check::{StructDefs, admit, tidy};
 pub use compare::compare;
 pub use json::{from_json, parse as parse_json, to_json, write as write_json};
 pub use kind::{kind_name, type_name, type_of, value_type_name};

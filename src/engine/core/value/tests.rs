@@ -6,12 +6,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::api::littlehorse::{Comparator as C, VariableMutationType as Op, VariableType as T};
+use crate::engine::core::Fault;
 use lh::type_definition::DefinedType;
 use lh::variable_assignment::{self as va, Path, Source};
 
 /// Variables and outputs by name.
 #[derive(Default)]
 struct Names(BTreeMap<String, Option<Value>>);
+
+impl StructDefs for Names {
+    fn fields(&self, _: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault> {
+        Ok(None)
+    }
+}
 
 impl Scope for Names {
     fn variable(&self, name: &str) -> Result<Option<Value>, EvalError> {
@@ -339,7 +346,11 @@ fn values_are_admitted_uncast() {
         ),
         (list, arr("[1]"), mismatch("JSON_ARR", "Array<INT>")),
     ] {
-        assert_eq!(admit(&declared, value.clone()).map_err(|wrong| wrong.0), expected, "{value:?}");
+        assert_eq!(
+            admit(&Names::default(), &declared, value.clone()).map_err(|wrong| wrong.to_string()),
+            expected,
+            "{value:?}"
+        );
     }
 }
 
@@ -446,7 +457,7 @@ proptest! {
         let _ = operate(left.clone(), op, right.clone(), Mode::Expression);
         let _ = cast(left.clone(), &declared);
         let _ = coerce(left.clone(), &declared);
-        let _ = admit(&declared, left.clone());
+        let _ = admit(&Names::default(), &declared, left.clone());
         let _ = mutated(T::try_from(kind).unwrap(), left.clone(), path.as_deref(), op, right);
         let name = value_type_name(left.as_ref());
         prop_assert!(!name.is_empty());

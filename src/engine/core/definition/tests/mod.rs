@@ -4,6 +4,7 @@ mod build;
 mod forms;
 mod spec_types;
 mod specs;
+mod structs;
 mod tenants;
 
 use crate::api::littlehorse as lh;
@@ -15,7 +16,7 @@ use tonic::Code;
 const TENANT: &str = "default";
 
 /// A state, and a clock that moves with every command.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct World {
     state: MemoryState,
     now: i64,

@@ -72,10 +72,6 @@ fn kinds_that_are_not_built_are_named() {
     let refusal = world.put_spec(with_form(hooked)).expect_err("not built");
     assert_eq!(refusal.code, Code::Unimplemented);
     assert!(refusal.message.contains("reminder"), "{}", refusal.message);
-    let policy = Some(lh::workflow_retention_policy::WfGcPolicy::SecondsAfterWfTermination(60));
-    let kept = Some(lh::WorkflowRetentionPolicy { wf_gc_policy: policy });
-    let refusal = world.put_spec(lh::PutWfSpecRequest { retention_policy: kept, ..plain(Vec::new()) });
-    assert_eq!(code(refusal), Err(Code::Unimplemented));
 }
 
 #[test]

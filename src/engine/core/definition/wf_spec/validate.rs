@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::types::TypeError;
 use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::typing::{self, Output, Thread};
 use crate::engine::core::definition::wf_spec::{mentions, mutations, nodes, var_name};
@@ -60,11 +61,11 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
     if !spec.thread_specs.contains_key(&spec.entrypoint_thread_name) {
         return Err(Refusal::invalid(format!("unknown entrypoint thread: {}", spec.entrypoint_thread_name)));
     }
-    no_retention(spec)?;
     for def in spec.thread_specs.values_mut().flat_map(|thread| &mut thread.variable_defs) {
         normalize(def)?;
     }
     inherited_variables(reader, spec)?;
+    types(reader, spec)?;
     variables(spec)?;
     for (name, thread) in &mut spec.thread_specs {
         for (node_name, node) in &mut thread.nodes {
@@ -76,16 +77,6 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
     for (name, thread) in &spec.thread_specs {
         let thread = Thread { all: &spec.thread_specs, name, spec: thread, catalogue, lenient: false };
         self::thread(thread).map_err(|invalid| told(invalid, name))?;
-    }
-    Ok(())
-}
-
-/// Somebody who asks for data to be deleted must not be left believing that it will be.
-fn no_retention(spec: &lh::WfSpec) -> Result<(), Refusal> {
-    let of_run = spec.retention_policy.as_ref().and_then(|policy| policy.wf_gc_policy.as_ref());
-    let mut of_threads = spec.thread_specs.values().filter_map(|thread| thread.retention_policy.as_ref());
-    if of_run.is_some() || of_threads.any(|policy| policy.thread_gc_policy.is_some()) {
-        return Err(Refusal::unimplemented("This engine does not carry out retention policies yet"));
     }
     Ok(())
 }
@@ -170,11 +161,6 @@ fn variables(spec: &lh::WfSpec) -> Result<(), Refusal> {
                 )));
             }
             here.insert(name);
-            if let Some(type_def) = def.var_def.as_ref().and_then(|var| var.type_def.as_ref()) {
-                exists(type_def).map_err(|wrong| {
-                    Refusal::invalid(format!("Var name {name} defined in thread {thread_name} {wrong}"))
-                })?;
-            }
         }
     }
     for (thread_name, thread) in &spec.thread_specs {
@@ -191,13 +177,28 @@ fn variables(spec: &lh::WfSpec) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn exists(definition: &lh::TypeDefinition) -> Result<(), String> {
-    let inner = |inner: &Option<Box<lh::TypeDefinition>>| inner.as_deref().map_or(Ok(()), exists);
-    match &definition.defined_type {
-        // There is no PutStructDef yet, so no StructDef that it could mean.
-        Some(DefinedType::StructDefId(id)) => {
-            Err(format!("refers to non-existent StructDef: Refers to non-existent StructDef {}", id.name))
+/// The types of the variables exist, in the versions that are stored, and their maps have keys that can be compared.
+fn types(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), Refusal> {
+    for (thread_name, thread) in &mut spec.thread_specs {
+        for var in thread.variable_defs.iter_mut().filter_map(|def| def.var_def.as_mut()) {
+            let place = format!("Var name {} defined in thread {thread_name}", var.name);
+            let Some(type_def) = var.type_def.as_mut() else { continue };
+            reader.resolve_type(type_def).map_err(|error| match error {
+                TypeError::Fault(fault) => fault.into(),
+                TypeError::NoStructDef(_) => {
+                    Refusal::invalid(format!("{place} refers to non-existent StructDef: {error}"))
+                }
+                TypeError::Unknown(_) => Refusal::invalid(format!("{place} has an unknown type: {error}")),
+            })?;
+            map_keys(type_def).map_err(|wrong| Refusal::invalid(format!("{place} {wrong}")))?;
         }
+    }
+    Ok(())
+}
+
+fn map_keys(definition: &lh::TypeDefinition) -> Result<(), String> {
+    let inner = |inner: &Option<Box<lh::TypeDefinition>>| inner.as_deref().map_or(Ok(()), map_keys);
+    match &definition.defined_type {
         Some(DefinedType::InlineArrayDef(array)) => inner(&array.array_type),
         Some(DefinedType::InlineMapDef(map)) => {
             let key = map.key_type.as_deref().cloned().unwrap_or_default();
@@ -211,9 +212,10 @@ fn exists(definition: &lh::TypeDefinition) -> Result<(), String> {
             inner(&map.value_type)
         }
         Some(DefinedType::InlineStructDef(fields)) => {
-            fields.fields.values().try_for_each(|field| field.field_type.as_ref().map_or(Ok(()), exists))
+            fields.fields.values().try_for_each(|field| field.field_type.as_ref().map_or(Ok(()), map_keys))
         }
-        Some(DefinedType::PrimitiveType(_)) | None => Ok(()),
+        // The fields of a StructDef were checked when it was put.
+        Some(DefinedType::StructDefId(_) | DefinedType::PrimitiveType(_)) | None => Ok(()),
     }
 }
 
