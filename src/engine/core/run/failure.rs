@@ -46,7 +46,7 @@ pub fn failure(name: &str, message: &str) -> lh::Failure {
 }
 
 /// Whether a failure name is one of LittleHorse's own errors; any other is an exception of the workflow.
-fn is_error(name: &str) -> bool {
+pub fn is_error(name: &str) -> bool {
     LhErrorType::from_str_name(name).is_some()
 }
 
@@ -80,7 +80,7 @@ impl Run<'_, '_> {
     ) -> Result<(), Fault> {
         let handler = match stage {
             Stage::Unhandled => None,
-            _ => visit.node.failure_handlers.iter().find(|handler| catches(handler, &failure.failure_name)),
+            _ => visit.node.failure_handlers.iter().find(|handler| handler.catches(&failure.failure_name)),
         };
         node_run.message.status = status_of(&failure.failure_name).into();
         if stage == Stage::Processing {
@@ -99,23 +99,25 @@ impl Run<'_, '_> {
     }
 }
 
-/// Whether a handler catches failures of this name.
-fn catches(handler: &lh::FailureHandlerDef, name: &str) -> bool {
-    match &handler.failure_to_catch {
-        None => true,
-        Some(FailureToCatch::AnyFailureOfType(kind)) => match LhFailureType::try_from(*kind) {
-            Ok(LhFailureType::FailureTypeError) => is_error(name),
-            Ok(LhFailureType::FailureTypeException) => !is_error(name),
-            Err(_) => false,
-        },
-        Some(FailureToCatch::SpecificFailure(wanted)) => {
-            // Two of LittleHorse's errors stand for the finer ones below them.
-            wanted == name
-                || match wanted.as_str() {
-                    "VAR_ERROR" => matches!(name, "VAR_MUTATION_ERROR" | "VAR_SUB_ERROR"),
-                    "TASK_ERROR" => matches!(name, "TASK_FAILURE" | "TIMEOUT"),
-                    _ => false,
-                }
+impl lh::FailureHandlerDef {
+    /// Whether it catches failures of this name.
+    pub fn catches(&self, name: &str) -> bool {
+        match &self.failure_to_catch {
+            None => true,
+            Some(FailureToCatch::AnyFailureOfType(kind)) => match LhFailureType::try_from(*kind) {
+                Ok(LhFailureType::FailureTypeError) => is_error(name),
+                Ok(LhFailureType::FailureTypeException) => !is_error(name),
+                Err(_) => false,
+            },
+            Some(FailureToCatch::SpecificFailure(wanted)) => {
+                // Two of LittleHorse's errors stand for the finer ones below them.
+                wanted == name
+                    || match wanted.as_str() {
+                        "VAR_ERROR" => matches!(name, "VAR_MUTATION_ERROR" | "VAR_SUB_ERROR"),
+                        "TASK_ERROR" => matches!(name, "TASK_FAILURE" | "TIMEOUT"),
+                        _ => false,
+                    }
+            }
         }
     }
 }
@@ -146,7 +148,7 @@ mod tests {
             (Some(FailureToCatch::AnyFailureOfType(9)), "TIMEOUT", false),
         ] {
             let handler = lh::FailureHandlerDef { failure_to_catch: catch, ..Default::default() };
-            assert_eq!(catches(&handler, name), expected, "{handler:?} {name}");
+            assert_eq!(handler.catches(name), expected, "{handler:?} {name}");
         }
     }
 }

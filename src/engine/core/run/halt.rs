@@ -261,7 +261,16 @@ impl Run<'_, '_> {
         if let Some(failure) = node_run.message.failures.last_mut() {
             failure.was_properly_handled = true;
         }
-        self.tx.put_node_run(self.run, place, &node_run)
+        self.tx.put_node_run(self.run, place, &node_run)?;
+        if let Some(NodeType::WaitForThreads(wait)) = node_run.message.node_type {
+            for entry in wait.threads {
+                let failed = entry.thread_run_number;
+                if matches!(self.status_of(failed), Some(LhStatus::Error | LhStatus::Exception)) {
+                    self.count_as_handled(number, failed)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The newest NodeRun of a thread.

@@ -176,25 +176,20 @@ impl Run<'_, '_> {
                 failure("INTERNAL_ERROR", &format!("There is no ThreadSpec {handler_spec} to handle the failure"));
             return self.fail_node(&visit, node_run, missing, Stage::Unhandled);
         }
-        let number = self.record.message.greatest_threadrun_number.checked_add(1);
-        let number = number.ok_or_else(|| Fault::Storage("there are no more thread numbers".to_owned()))?;
-        self.record.message.greatest_threadrun_number = number;
+        let number = self.next_number()?;
         let failures = &mut node_run.message.failures;
         let failure_number = failures.len().saturating_sub(1);
-        let mut given = BTreeMap::new();
+        let mut content = None;
         if let Some(failure) = failures.last_mut() {
             failure.failure_handler_threadrun_id = Some(number);
-            let content = failure.content.as_ref().and_then(|content| content.value.clone());
-            given.insert(inputs::INPUT.to_owned(), content);
+            content = failure.content.as_ref().and_then(|content| content.value.clone());
         }
         node_run.message.failure_handler_ids.push(number);
         self.tx.put_node_run(self.run, place, &node_run)?;
-        let thread = self.thread_mut(failed)?;
-        thread.child_thread_ids.push(number);
-        for halted in &mut thread.halt_reasons {
+        let handling = Reason::HandlingFailure(lh::HandlingFailureHaltReason { handler_thread_id: number });
+        for halted in &mut self.thread_mut(failed)?.halt_reasons {
             if let Some(Reason::PendingFailure(_)) = halted.reason {
-                let handling = lh::HandlingFailureHaltReason { handler_thread_id: number };
-                halted.reason = Some(Reason::HandlingFailure(handling));
+                halted.reason = Some(handling.clone());
             }
         }
         let handled = lh::FailureBeingHandled {
@@ -203,14 +198,67 @@ impl Run<'_, '_> {
             failure_number: i32::try_from(failure_number).unwrap_or(i32::MAX),
         };
         let thread = lh::ThreadRun {
-            wf_spec_id: thread.wf_spec_id.clone(),
-            number,
             thread_spec_name: handler_spec,
-            parent_thread_id: Some(failed),
             r#type: ThreadType::FailureHandler.into(),
             failure_being_handled: Some(handled),
             ..Default::default()
         };
-        self.start_thread(&spec, thread, given)
+        self.start_handler(failed, thread, content)?;
+        Ok(())
+    }
+
+    /// Starts a handler under a thread, with what it handles as its input. Which ThreadSpec it runs, and of what kind it
+    /// is, `thread` says.
+    pub fn start_handler(&mut self, under: i32, thread: lh::ThreadRun, input: Option<Value>) -> Result<i32, Fault> {
+        self.start_under(under, thread, BTreeMap::from([(inputs::INPUT.to_owned(), input)]))
+    }
+
+    /// Starts a thread under another and gives its number.
+    pub fn start_under(
+        &mut self,
+        under: i32,
+        thread: lh::ThreadRun,
+        given: BTreeMap<String, Option<Value>>,
+    ) -> Result<i32, Fault> {
+        let number = self.next_number()?;
+        self.record.message.greatest_threadrun_number = number;
+        let spec = self.spec_of_thread(under)?;
+        let parent = self.thread_mut(under)?;
+        parent.child_thread_ids.push(number);
+        let wf_spec_id = parent.wf_spec_id.clone();
+        self.start_thread(&spec, lh::ThreadRun { wf_spec_id, number, parent_thread_id: Some(under), ..thread }, given)?;
+        Ok(number)
+    }
+
+    /// The number of the next thread.
+    fn next_number(&self) -> Result<i32, Fault> {
+        let number = self.record.message.greatest_threadrun_number.checked_add(1);
+        number.ok_or_else(|| Fault::Storage("there are no more thread numbers".to_owned()))
+    }
+
+    /// Whether a thread is another, or above it.
+    pub fn is_at_or_above(&self, above: i32, number: i32) -> bool {
+        // A parent has a smaller number, so this ends.
+        let up = |number: &i32| {
+            let parent = self.listed(*number).and_then(|thread| thread.parent_thread_id);
+            parent.filter(|parent| parent < number)
+        };
+        std::iter::successors(Some(number), up).any(|number| number == above)
+    }
+
+    /// The failure that a thread ended with.
+    pub fn newest_failure(&self, number: i32) -> Result<lh::Failure, Fault> {
+        let (_, node_run) = self.current_node(number)?;
+        let text = || self.listed(number).and_then(|thread| thread.error_message.clone()).unwrap_or_default();
+        Ok(node_run.message.failures.last().cloned().unwrap_or_else(|| failure("INTERNAL_ERROR", &text())))
+    }
+
+    /// Remembers that the failure of a thread under this one, or waited for by it, is no matter any more.
+    pub fn count_as_handled(&mut self, number: i32, failed: i32) -> Result<(), Fault> {
+        let handled = &mut self.thread_mut(number)?.handled_failed_children;
+        if !handled.contains(&failed) {
+            handled.push(failed);
+        }
+        Ok(())
     }
 }

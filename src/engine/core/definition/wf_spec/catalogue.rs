@@ -46,6 +46,8 @@ impl Catalogue {
     pub(super) fn output_of(&self, node: &lh::Node) -> Known {
         match &node.node {
             Some(Kind::UserTask(_)) => Some(primitive(lh::VariableType::JsonObj)),
+            Some(Kind::StartThread(_)) => Some(primitive(lh::VariableType::Int)),
+            Some(Kind::StartMultipleThreads(_)) => Some(primitive(lh::VariableType::JsonArr)),
             Some(Kind::Task(task)) => match &task.task_to_execute {
                 Some(TaskToExecute::TaskDefId(id)) => self.task_def(&id.name)?.return_type.clone()?.return_type,
                 _ => None,

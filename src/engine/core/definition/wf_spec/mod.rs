@@ -6,6 +6,7 @@ mod mentions;
 mod mutations;
 mod nodes;
 mod task;
+mod threads;
 mod typing;
 mod validate;
 

@@ -1,9 +1,9 @@
 //! What is checked of a node by its kind.
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::definition::wf_spec::task;
 use crate::engine::core::definition::wf_spec::typing::Thread;
 use crate::engine::core::definition::wf_spec::validate::Invalid;
+use crate::engine::core::definition::wf_spec::{task, threads};
 use crate::engine::core::id::is_valid_name;
 use crate::engine::core::{Reader, Refusal};
 use lh::node::Node;
@@ -13,13 +13,11 @@ use lh::variable_assignment::Source;
 pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::Node) -> Result<(), Invalid> {
     let kind = match &mut node.node {
         Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
+        Some(Node::StartThread(_) | Node::StartMultipleThreads(_) | Node::WaitForThreads(_)) => return Ok(()),
         Some(Node::UserTask(task)) => return pin_user_task(reader, thread, name, task),
         Some(Node::Task(task)) => return task::pin(reader, task),
         Some(Node::ExternalEvent(_)) => "EXTERNAL_EVENT",
-        Some(Node::StartThread(_)) => "START_THREAD",
-        Some(Node::WaitForThreads(_)) => "WAIT_FOR_THREADS",
         Some(Node::Sleep(_)) => "SLEEP",
-        Some(Node::StartMultipleThreads(_)) => "START_MULTIPLE_THREADS",
         Some(Node::ThrowEvent(_)) => "THROW_EVENT",
         Some(Node::WaitForCondition(_)) => "WAIT_FOR_CONDITION",
         Some(Node::RunChildWf(_)) => "RUN_CHILD_WF",
@@ -92,7 +90,13 @@ pub(super) fn check(thread: Thread<'_>, node: &lh::Node) -> Result<(), Invalid> 
     match &node.node {
         Some(Node::Exit(exit)) => exit_node(thread, exit)?,
         Some(Node::Task(node)) => task::check(thread, node)?,
+        Some(Node::StartThread(node)) => threads::start(thread, node)?,
+        Some(Node::StartMultipleThreads(node)) => threads::start_multiple(thread, node)?,
+        Some(Node::WaitForThreads(node)) => threads::wait(thread, node)?,
         _ => {}
+    }
+    if let Some(Node::WaitForThreads(node)) = &node.node {
+        failure_handlers(&node.per_thread_failure_handlers)?;
     }
     failure_handlers(&node.failure_handlers)
 }

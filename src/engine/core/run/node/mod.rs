@@ -3,8 +3,10 @@
 mod entrypoint;
 mod exit;
 mod nop;
+mod start_thread;
 mod task;
 mod user_task;
+mod wait_for_threads;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
@@ -76,6 +78,11 @@ pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRe
         Some(Kind::Task(node)) => return task::arrive(run, visit, node, &mut node_run.message),
         // --- Events
         // --- Runs
+        Some(Kind::StartThread(node)) => return start_thread::arrive(run, visit, node, &mut node_run.message),
+        Some(Kind::StartMultipleThreads(node)) => {
+            return start_thread::arrive_multiple(run, visit, node, &mut node_run.message);
+        }
+        Some(Kind::WaitForThreads(node)) => return wait_for_threads::arrive(run, visit, node, &mut node_run.message),
         _ => return Err(unknown(visit)),
     }
     Ok(())
@@ -91,6 +98,8 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
         Some(Kind::Task(_)) => task::check(run, visit),
         // --- Events
         // --- Runs
+        Some(Kind::StartThread(_) | Kind::StartMultipleThreads(_)) => Ok(start_thread::check(&node_run.message)),
+        Some(Kind::WaitForThreads(node)) => wait_for_threads::check(run, visit, node, &mut node_run.message),
         _ => Err(unknown(visit)),
     }
 }

@@ -4,17 +4,17 @@ use super::*;
 use crate::engine::core::user_task::life;
 use lh::thread_halt_reason::Reason;
 
-fn stop(bench: &mut Bench, run: &str, thread: i32) -> Result<(), Refusal> {
+pub(super) fn stop(bench: &mut Bench, run: &str, thread: i32) -> Result<(), Refusal> {
     let request = lh::StopWfRunRequest { wf_run_id: Some(run_id(run)), thread_run_number: thread };
     bench.give(request)?.try_into()
 }
 
-fn resume(bench: &mut Bench, run: &str, thread: i32) -> Result<(), Refusal> {
+pub(super) fn resume(bench: &mut Bench, run: &str, thread: i32) -> Result<(), Refusal> {
     let request = lh::ResumeWfRunRequest { wf_run_id: Some(run_id(run)), thread_run_number: thread };
     bench.give(request)?.try_into()
 }
 
-fn statuses(run: &lh::WfRun) -> (LhStatus, Vec<LhStatus>) {
+pub(super) fn statuses(run: &lh::WfRun) -> (LhStatus, Vec<LhStatus>) {
     (run.status(), run.thread_runs.iter().map(lh::ThreadRun::status).collect())
 }
 

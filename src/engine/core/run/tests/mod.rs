@@ -1,4 +1,5 @@
 mod halt;
+mod threads;
 
 use std::collections::BTreeMap;
 
