@@ -178,6 +178,8 @@ requests! {
     DeleteTaskDef(lh::DeleteTaskDefRequest),
     ClaimTask(store::ClaimTask),
     ReportTask(lh::ReportTaskRun),
+    PutCheckpoint(lh::PutCheckpointRequest),
+    RegisterTaskWorker(store::RegisterTaskWorker),
     // --- Events
     // --- Runs
     RunWf(lh::RunWfRequest),
@@ -202,6 +204,8 @@ replies! {
     // --- Tasks
     TaskDef(lh::TaskDef),
     ClaimedTask(lh::PollTaskResponse),
+    Checkpoint(lh::PutCheckpointResponse),
+    RegisteredTaskWorker(lh::RegisterTaskWorkerResponse),
     // --- Events
     // --- Runs
     WfRun(lh::WfRun),

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
+use crate::engine::core::definition::wf_spec::task_defs;
 use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
+use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
 use crate::engine::core::record::{
     Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord,
     WfSpecRecord,
@@ -90,7 +92,15 @@ impl Derives for WfSpecRecord {
     fn derive(&self, _: ObjKey, tenant: u32, _: &mut Numbers<'_>) -> Result<Derived, Fault> {
         let id = self.message.id.clone().unwrap_or_default();
         let version = key::pair(id.major_version.unsigned_abs(), id.revision.unsigned_abs());
-        Ok(listed(key::KeyIndex::WfSpecs, tenant, &id.name, version, self.facts.deleted.is_none()))
+        let mut derived = listed(key::KeyIndex::WfSpecs, tenant, &id.name, version, self.facts.deleted.is_none());
+        if self.facts.deleted.is_none() {
+            for task_def in task_defs(&self.message.thread_specs) {
+                let text = format!("{task_def}/{}/", id.name);
+                let row = key::key_index(key::KeyIndex::WfSpecsByTaskDef, tenant, text.as_bytes(), version);
+                derived.keys.insert(row, Vec::new());
+            }
+        }
+        Ok(derived)
     }
 }
 
@@ -138,8 +148,10 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         // --- Definitions and administration
         Kind::StructDef => of_record::<StructDefRecord>(key, bytes, tenant, numbers),
         // --- Tasks
-        Kind::TaskDef => of_record::<crate::engine::core::record::TaskDefRecord>(key, bytes, tenant, numbers),
-        Kind::TaskRun => of_record::<crate::engine::core::record::TaskRunRecord>(key, bytes, tenant, numbers),
+        Kind::TaskDef => of_record::<TaskDefRecord>(key, bytes, tenant, numbers),
+        Kind::TaskWorkerGroup => of_record::<TaskWorkerGroupRecord>(key, bytes, tenant, numbers),
+        Kind::TaskRun => of_record::<TaskRunRecord>(key, bytes, tenant, numbers),
+        Kind::Checkpoint => of_record::<CheckpointRecord>(key, bytes, tenant, numbers),
         // --- Events
         // --- Runs
         other => Err(key::damaged(format!("{other:?}"), "an object of a kind that this program does not store")),

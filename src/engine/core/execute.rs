@@ -39,6 +39,8 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::DeleteTaskDef(request) => definition::task_def::delete(tx, request)?.into(),
         Request::ClaimTask(request) => task::claim(tx, request)?.into(),
         Request::ReportTask(request) => task::report(tx, request)?.into(),
+        Request::PutCheckpoint(request) => task::put_checkpoint(tx, request)?.into(),
+        Request::RegisterTaskWorker(request) => task::register(tx, request)?.into(),
         // --- Events
         // --- Runs
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),

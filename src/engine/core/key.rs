@@ -161,6 +161,8 @@ pub enum KeyIndex {
     RunsByParent = 16,
     /// TaskDefs: `name/`, then 0 in the place of the ordinal.
     TaskDefs = 20,
+    /// Live WfSpec versions by a TaskDef that they use: its name, `/`, then as in `WfSpecs`.
+    WfSpecsByTaskDef = 22,
     /// TaskRuns that wait for a worker: TaskDef name, the command that put them there, run, then what they are in it in
     /// the place of the ordinal.
     TaskQueue = 21,

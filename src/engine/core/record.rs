@@ -48,6 +48,10 @@ pub type NodeOutputRecord = Record<store::NodeOutput, ()>;
 
 /// A stored TaskDef.
 pub type TaskDefRecord = Record<lh::TaskDef, store::DefinitionFacts>;
+/// A stored TaskWorkerGroup.
+pub type TaskWorkerGroupRecord = Record<lh::TaskWorkerGroup, ()>;
+/// A stored Checkpoint.
+pub type CheckpointRecord = Record<lh::Checkpoint, ()>;
 /// A stored TaskRun, unmasked.
 pub type TaskRunRecord = Record<lh::TaskRun, store::TaskRunFacts>;
 

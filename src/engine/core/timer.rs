@@ -103,6 +103,7 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
     match timer.owner.kind {
         // --- Definitions and administration
         // --- Tasks
+        Kind::TaskWorkerGroup => task::drop_silent(tx, timer.owner)?,
         Kind::TaskRun => task::due(tx, task::TaskRef::from_key(timer.owner))?,
         // --- Events
         // --- Runs

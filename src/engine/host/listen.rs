@@ -12,7 +12,7 @@ use tonic::transport::Server;
 
 use super::PATIENCE;
 use crate::engine::core::{Actor, Channel, Proof};
-use crate::engine::service::{Connection, Services};
+use crate::engine::service::{Connection, Peer, Services};
 
 /// How long to wait after a connection could not be accepted: without it, a process out of file descriptors would
 /// spin.
@@ -41,11 +41,13 @@ impl Listeners {
     /// Serves until `closing` holds true, then `withdraw`s and gives calls in flight a moment to end.
     pub(super) async fn serve(self, services: Services, mut closing: watch::Receiver<bool>, withdraw: impl FnOnce()) {
         let Self { unix, tcp, pipes, user } = self;
-        let myself = Actor { name: user.clone(), proof: Proof::PeerUid, channel: Channel::InProcess };
+        let address = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
+        let actor = Actor { name: user.clone(), proof: Proof::PeerUid, channel: Channel::InProcess };
+        let myself = Peer { actor, address };
         let pipes = ReceiverStream::new(pipes).map(move |pipe| Ok(Connection::new(pipe, myself.clone())));
         let unix = accepted(UnixListenerStream::new(unix), move |stream| {
             let actor = peer(&stream, &user);
-            Connection::new(stream, actor)
+            Connection::new(stream, Peer { actor, address })
         });
         let tcp = tcp.map(|tcp| accepted(TcpListenerStream::new(tcp), remote));
 
@@ -137,5 +139,8 @@ fn peer(stream: &UnixStream, user: &str) -> Actor {
 fn remote(stream: TcpStream) -> Connection<TcpStream> {
     // Without it small answers wait for the acknowledgement of the ones before; a socket that refuses is only slower.
     let _ = stream.set_nodelay(true);
-    Connection::new(stream, Actor { name: String::new(), proof: Proof::None, channel: Channel::Tcp })
+    let actor = Actor { name: String::new(), proof: Proof::None, channel: Channel::Tcp };
+    // What the caller dialled can be dialled again, whatever the listener is bound to.
+    let address = stream.local_addr().ok();
+    Connection::new(stream, Peer { actor, address })
 }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, ready};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -15,6 +16,7 @@ use tower::{Layer, Service};
 
 use crate::engine::core::read::DEFAULT_TENANT;
 use crate::engine::core::{Actor, query};
+use crate::engine::service::Peer;
 use crate::engine::writer::Engine;
 
 /// The header that names the tenant.
@@ -30,6 +32,8 @@ pub struct Caller {
     pub tenant: String,
     /// Who it is and how that was proven.
     pub actor: Actor,
+    /// The address that task workers can reach the host at.
+    pub address: Option<SocketAddr>,
 }
 
 impl Caller {
@@ -74,7 +78,8 @@ impl<S> Gate<S> {
         if !query::tenant_exists(&snapshot, &tenant).map_err(super::status)? {
             return Err(refused());
         }
-        Ok(Caller { tenant, actor: request.extensions().get().cloned().unwrap_or_default() })
+        let Peer { actor, address } = request.extensions().get().cloned().unwrap_or_default();
+        Ok(Caller { tenant, actor, address })
     }
 }
 

@@ -39,6 +39,14 @@ macro_rules! serve {
                 Ok(Response::new(self.desk.serve(caller, request.into_inner())))
             }
 
+            async fn register_task_worker(
+                &self,
+                request: Request<lh::RegisterTaskWorkerRequest>,
+            ) -> Result<Response<lh::RegisterTaskWorkerResponse>, Status> {
+                let address = Caller::of(&request)?.address;
+                self.command(request.map(|request| poll::heartbeat(request, address))).await
+            }
+
             async fn report_task(&self, request: Request<lh::ReportTaskRun>) -> Result<Response<()>, Status> {
                 // However large: a result that is too large ends its task, and the worker is answered.
                 self.submit(request).await
@@ -82,6 +90,7 @@ serve! {
         // --- Tasks
         put_task_def(lh::PutTaskDefRequest) -> lh::TaskDef;
         delete_task_def(lh::DeleteTaskDefRequest) -> ();
+        put_checkpoint(lh::PutCheckpointRequest) -> lh::PutCheckpointResponse;
         // --- Events
         // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
@@ -116,6 +125,10 @@ serve! {
         search_task_def(lh::SearchTaskDefRequest) -> lh::TaskDefIdList;
         get_task_run(lh::TaskRunId) -> lh::TaskRun;
         list_task_runs(lh::ListTaskRunsRequest) -> lh::TaskRunList;
+        search_task_run(lh::SearchTaskRunRequest) -> lh::TaskRunIdList;
+        count_task_run(lh::CountTaskRunRequest) -> lh::Count;
+        get_task_worker_group(lh::TaskDefId) -> lh::TaskWorkerGroup;
+        get_checkpoint(lh::CheckpointId) -> lh::Checkpoint;
         // --- Events
         // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;

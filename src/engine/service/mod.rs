@@ -30,7 +30,7 @@ use crate::engine::writer::Engine;
 use poll::Desk;
 
 pub use gate::{Caller, Gate, GateLayer};
-pub use peer::Connection;
+pub use peer::{Connection, Peer};
 
 /// The largest request that is taken, in bytes of its encoding. A LittleHorse server has the same limit.
 pub const LARGEST_REQUEST: usize = 1_047_000;

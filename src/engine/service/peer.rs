@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,25 +10,34 @@ use tonic::transport::server::Connected;
 
 use crate::engine::core::Actor;
 
-/// A connection and whom its other end was proven to be when it was accepted. tonic hands the actor to every call.
+/// What is known of a connection when it is accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Whom its other end was proven to be.
+    pub actor: Actor,
+    /// The address that others can reach the host at, too, where there is one: that of the TCP listener.
+    pub address: Option<SocketAddr>,
+}
+
+/// A connection and what is known of it. tonic hands that to every call.
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
-    actor: Actor,
+    peer: Peer,
 }
 
 impl<S> Connection<S> {
-    /// A connection of `actor`.
-    pub fn new(stream: S, actor: Actor) -> Self {
-        Self { stream, actor }
+    /// A connection with this other end.
+    pub fn new(stream: S, peer: Peer) -> Self {
+        Self { stream, peer }
     }
 }
 
 impl<S> Connected for Connection<S> {
-    type ConnectInfo = Actor;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Actor {
-        self.actor.clone()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 

@@ -5,6 +5,7 @@
 //! nothing is rebuilt here at start, and nothing is asked repeatedly; commits tell which queues got something.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -258,4 +259,42 @@ impl Desk {
 /// What a worker is told when a claim failed: to come again.
 fn lost(refusal: &Refusal) -> Status {
     status(Refusal::new(tonic::Code::Unavailable, refusal.message.clone()))
+}
+
+/// A heartbeat with the address that its worker is to poll: where it was sent to.
+pub(super) fn heartbeat(
+    request: lh::RegisterTaskWorkerRequest,
+    address: Option<SocketAddr>,
+) -> store::RegisterTaskWorker {
+    let host = match address.map(|address| address.ip()) {
+        // In brackets: clients write a colon and the port behind it.
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        None => String::new(),
+    };
+    store::RegisterTaskWorker {
+        task_worker_id: request.task_worker_id,
+        task_def_name: request.task_def_id.unwrap_or_default().name,
+        host,
+        port: address.map(|address| i32::from(address.port())).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_told_an_address_in_the_form_that_clients_dial() {
+        let request = lh::RegisterTaskWorkerRequest {
+            task_worker_id: "w".into(),
+            task_def_id: Some(lh::TaskDefId { name: "td".into() }),
+        };
+        for (address, host, port) in
+            [(Some("127.0.0.1:2023"), "127.0.0.1", 2023), (Some("[::1]:2024"), "[::1]", 2024), (None, "", 0)]
+        {
+            let beat = heartbeat(request.clone(), address.map(|address| address.parse().unwrap()));
+            assert_eq!((beat.host.as_str(), beat.port), (host, port), "{address:?}");
+        }
+    }
 }

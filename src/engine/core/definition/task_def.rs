@@ -48,5 +48,6 @@ pub fn delete(tx: &mut Tx<'_>, request: lh::DeleteTaskDefRequest) -> Result<(), 
     let missing = || Refusal::not_found("Couldn't find provided TaskDefModel");
     tx.read().task_def(&name)?.ok_or_else(missing)?;
     tx.remove_task_def(&name)?;
+    tx.remove_task_worker_group(&name)?;
     Ok(())
 }

@@ -101,7 +101,8 @@ pub fn search_user_task_def(
     let mark = request.bookmark.clone();
     let filters = lh::SearchUserTaskDefRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
     let query = Query::new("SearchUserTaskDef", tenant, &filters);
-    let found = names_page(state, tenant, KeyIndex::UserTaskDefs, &names, query, mark.as_deref(), limit)?;
+    let found =
+        names_page(state, tenant, (KeyIndex::UserTaskDefs, String::new()), &names, query, mark.as_deref(), limit)?;
     let results = found
         .results
         .into_iter()
@@ -144,14 +145,18 @@ pub fn search_wf_spec(
     let names = match &request.wf_spec_criteria {
         Some(Criteria::Name(name)) => Names::exactly(name),
         Some(Criteria::Prefix(prefix)) => Names::StartingWith(prefix.clone()),
-        // No WfSpec with a TASK node is accepted yet, so none uses any TaskDef.
-        Some(Criteria::TaskDefName(_)) => return Ok(lh::WfSpecIdList::default()),
+        Some(Criteria::TaskDefName(_)) => Names::StartingWith(String::new()),
         None => Names::StartingWith(String::new()),
     };
     let mark = request.bookmark.clone();
-    let filters = lh::SearchWfSpecRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
-    let query = Query::new("SearchWfSpec", tenant, &filters);
-    let found = names_page(state, tenant, KeyIndex::WfSpecs, &names, query, mark.as_deref(), limit)?;
+    let request = lh::SearchWfSpecRequest { bookmark: None, limit: None, ..request };
+    let query = Query::new("SearchWfSpec", tenant, &request.encode_to_vec());
+    let index = match &request.wf_spec_criteria {
+        // An empty name is no criterion.
+        Some(Criteria::TaskDefName(name)) if !name.is_empty() => (KeyIndex::WfSpecsByTaskDef, format!("{name}/")),
+        _ => (KeyIndex::WfSpecs, String::new()),
+    };
+    let found = names_page(state, tenant, index, &names, query, mark.as_deref(), limit)?;
     let results = found.results.into_iter().map(|(name, numbers)| {
         let (major, revision) = unpair(numbers);
         lh::WfSpecId { name, major_version: major.cast_signed(), revision: revision.cast_signed() }
@@ -179,11 +184,11 @@ pub(super) struct NamesPage {
     pub(super) bookmark: Option<Vec<u8>>,
 }
 
-/// The next page of an index by name and version.
+/// The next page of an index by name and version, or of a part of it: of what lies behind a text.
 pub(super) fn names_page(
     state: &dyn State,
     tenant: &str,
-    index: KeyIndex,
+    (index, part): (KeyIndex, String),
     names: &Names,
     query: Query,
     mark: Option<&[u8]>,
@@ -196,7 +201,8 @@ pub(super) fn names_page(
     };
     let mut page = NamesPage { results: Vec::new(), bookmark: None };
     let Some(tenant) = reader(state, tenant)?.tenant else { return Ok(page) };
-    let prefix = key::key_index_prefix(index, tenant);
+    let mut prefix = key::key_index_prefix(index, tenant);
+    prefix.extend(part.as_bytes());
     let wanted = match names {
         Names::StartingWith(text) => text.clone(),
         Names::Exactly(name) => format!("{name}/"),

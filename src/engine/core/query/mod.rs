@@ -19,7 +19,10 @@ pub use definitions::{
 };
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};
-pub use task_runs::{get_task_def, get_task_run, list_task_runs, search_task_def};
+pub use task_runs::{
+    count_task_run, get_checkpoint, get_task_def, get_task_run, get_task_worker_group, list_task_runs, search_task_def,
+    search_task_run,
+};
 pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
 
 use crate::engine::core::{Reader, Refusal, State};

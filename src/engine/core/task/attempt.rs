@@ -89,6 +89,11 @@ pub fn due(tx: &mut Tx<'_>, task: TaskRef) -> Result<(), Fault> {
     }
 }
 
+/// Whether nothing more happens to a TaskRun.
+pub fn has_ended(task: &lh::TaskRun) -> bool {
+    !matches!(task.status(), TaskStatus::TaskScheduled | TaskStatus::TaskRunning | TaskStatus::TaskPending)
+}
+
 /// What a TaskRun means to its node: an output, a failure, or nothing yet.
 pub fn outcome(task: &lh::TaskRun) -> Result<Option<Option<Value>>, Trouble> {
     let outcome = task.attempts.last().and_then(|attempt| attempt.result.as_ref());

@@ -23,7 +23,7 @@ pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskR
     if let Some(facts) = record.facts.attempts.last_mut() {
         facts.claimed_by = Some(actor);
     }
-    record.facts.due = Some(tx.context().now.saturating_add(i64::from(message.timeout_seconds).saturating_mul(1000)));
+    record.facts.due = Some(deadline(tx, message));
     record.facts.queued = 0;
     tx.put_task_run(task, &record)?;
     let message = record.message;
@@ -37,4 +37,9 @@ pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskR
         total_observed_checkpoints: message.total_checkpoints,
     };
     Ok(lh::PollTaskResponse { result: Some(result) })
+}
+
+/// When an attempt is out of time that was given all of it now.
+pub(super) fn deadline(tx: &Tx<'_>, task: &lh::TaskRun) -> i64 {
+    tx.context().now.saturating_add(i64::from(task.timeout_seconds).saturating_mul(1000))
 }

@@ -2,16 +2,20 @@
 //! claimed, reported, retried, timed out.
 
 mod attempt;
+mod checkpoint;
 mod claim;
 mod report;
 mod schedule;
 mod store;
+mod worker;
 
-pub use attempt::{due, outcome};
+pub use attempt::{due, has_ended, outcome};
+pub use checkpoint::put as put_checkpoint;
 pub use claim::claim;
 pub use report::report;
 pub use schedule::{definition, schedule};
 pub use store::{TaskFacet, TaskRef};
+pub use worker::{drop_silent, register};
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::value::{Value, message};

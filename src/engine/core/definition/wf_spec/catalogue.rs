@@ -1,12 +1,35 @@
 //! The definitions that the nodes of a WfSpec refer to, looked up once, and what they say about types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::definition::wf_spec::typing::{Known, primitive};
 use crate::engine::core::{Fault, Reader};
 use lh::node::Node as Kind;
 use lh::task_node::TaskToExecute;
+use lh::ut_action_trigger::Action;
+
+/// The names of the TaskDefs that these threads use, as far as they stand there: of TASK nodes and of reminders.
+pub fn task_defs(threads: &BTreeMap<String, lh::ThreadSpec>) -> BTreeSet<&str> {
+    fn named(task: &lh::TaskNode) -> Option<&str> {
+        match &task.task_to_execute {
+            Some(TaskToExecute::TaskDefId(id)) => Some(id.name.as_str()),
+            _ => None,
+        }
+    }
+    let mut names = BTreeSet::new();
+    for node in threads.values().flat_map(|thread| thread.nodes.values()) {
+        match &node.node {
+            Some(Kind::Task(task)) => names.extend(named(task)),
+            Some(Kind::UserTask(task)) => names.extend(task.actions.iter().filter_map(|action| match &action.action {
+                Some(Action::Task(reminder)) => named(reminder.task.as_ref()?),
+                _ => None,
+            })),
+            _ => {}
+        }
+    }
+    names
+}
 
 /// What is known of the definitions behind the nodes.
 #[derive(Default)]
@@ -18,23 +41,12 @@ impl Catalogue {
     /// Looks everything up that the nodes of these threads name.
     pub(super) fn of(reader: &Reader<'_>, threads: &BTreeMap<String, lh::ThreadSpec>) -> Result<Self, Fault> {
         let mut catalogue = Self::default();
-        for node in threads.values().flat_map(|thread| thread.nodes.values()) {
-            match &node.node {
-                Some(Kind::Task(task)) => catalogue.learn_task(reader, task)?,
-                _ => {}
+        for name in task_defs(threads) {
+            if let Some(record) = reader.task_def(name)? {
+                catalogue.task_defs.insert(name.to_owned(), record.message);
             }
         }
         Ok(catalogue)
-    }
-
-    fn learn_task(&mut self, reader: &Reader<'_>, task: &lh::TaskNode) -> Result<(), Fault> {
-        let Some(TaskToExecute::TaskDefId(id)) = &task.task_to_execute else { return Ok(()) };
-        if !self.task_defs.contains_key(&id.name)
-            && let Some(record) = reader.task_def(&id.name)?
-        {
-            self.task_defs.insert(id.name.clone(), record.message);
-        }
-        Ok(())
     }
 
     /// The TaskDef of this name.

@@ -10,6 +10,7 @@ mod threads;
 mod typing;
 mod validate;
 
+pub use catalogue::task_defs;
 pub(super) use validate::normalize_var;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -106,9 +106,12 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
 
 /// Whether a thread can stand still at the node now. Where not, the thread is HALTING until the node lets it go. What
 /// happens to a node meanwhile counts once the thread goes on.
-pub fn is_haltable(_: &Run<'_, '_>, _: &Visit<'_>, _: &lh::NodeRun) -> Result<bool, Fault> {
-    // --- Tasks
-    Ok(true)
+pub fn is_haltable(run: &Run<'_, '_>, visit: &Visit<'_>, _: &lh::NodeRun) -> Result<bool, Fault> {
+    match &visit.node.node {
+        // --- Tasks
+        Some(Kind::Task(_)) => task::is_haltable(run, visit),
+        _ => Ok(true),
+    }
 }
 
 /// PutWfSpec lets no such node in; only a WfSpec from elsewhere could have one.

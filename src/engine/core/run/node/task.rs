@@ -1,6 +1,7 @@
 //! TASK: waits for a task worker.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::Fault;
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::describe;
 use crate::engine::core::run::node::{Progress, Visit};
@@ -32,4 +33,11 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>) -> Result<Progress, Troub
         Some(output) => Progress::Done(Some(output)),
         None => Progress::Waiting,
     })
+}
+
+/// A worker that has a task is not called back: the thread stands still once the TaskRun has ended.
+pub fn is_haltable(run: &Run<'_, '_>, visit: &Visit<'_>) -> Result<bool, Fault> {
+    // One that failed on arrival has no TaskRun.
+    let stored = run.tx.read().task_run(TaskRef::of_node(run.run, visit.place))?;
+    Ok(stored.is_none_or(|record| task::has_ended(&record.message)))
 }
