@@ -101,8 +101,7 @@ pub fn search_user_task_def(
     let mark = request.bookmark.clone();
     let filters = lh::SearchUserTaskDefRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
     let query = Query::new("SearchUserTaskDef", tenant, &filters);
-    let found =
-        names_page(state, tenant, (KeyIndex::UserTaskDefs, String::new()), &names, query, mark.as_deref(), limit)?;
+    let found = names_page(state, tenant, KeyIndex::UserTaskDefs, &names, query, mark.as_deref(), limit)?;
     let results = found
         .results
         .into_iter()
@@ -156,7 +155,7 @@ pub fn search_wf_spec(
         Some(Criteria::TaskDefName(name)) if !name.is_empty() => (KeyIndex::WfSpecsByTaskDef, format!("{name}/")),
         _ => (KeyIndex::WfSpecs, String::new()),
     };
-    let found = names_page(state, tenant, index, &names, query, mark.as_deref(), limit)?;
+    let found = names_page_behind(state, tenant, index, &names, query, mark.as_deref(), limit)?;
     let results = found.results.into_iter().map(|(name, numbers)| {
         let (major, revision) = unpair(numbers);
         lh::WfSpecId { name, major_version: major.cast_signed(), revision: revision.cast_signed() }
@@ -184,8 +183,21 @@ pub(super) struct NamesPage {
     pub(super) bookmark: Option<Vec<u8>>,
 }
 
-/// The next page of an index by name and version, or of a part of it: of what lies behind a text.
+/// The next page of an index by name and version.
 pub(super) fn names_page(
+    state: &dyn State,
+    tenant: &str,
+    index: KeyIndex,
+    names: &Names,
+    query: Query,
+    mark: Option<&[u8]>,
+    limit: usize,
+) -> Result<NamesPage, Refusal> {
+    names_page_behind(state, tenant, (index, String::new()), names, query, mark, limit)
+}
+
+/// The same of a part of an index: of what lies behind a text.
+fn names_page_behind(
     state: &dyn State,
     tenant: &str,
     (index, part): (KeyIndex, String),

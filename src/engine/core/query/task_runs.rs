@@ -34,7 +34,7 @@ pub fn search_task_def(
     let mark = request.bookmark.clone();
     let filters = lh::SearchTaskDefRequest { bookmark: None, limit: None, ..request }.encode_to_vec();
     let query = Query::new("SearchTaskDef", tenant, &filters);
-    let found = names_page(state, tenant, (KeyIndex::TaskDefs, String::new()), &names, query, mark.as_deref(), limit)?;
+    let found = names_page(state, tenant, KeyIndex::TaskDefs, &names, query, mark.as_deref(), limit)?;
     let results = found.results.into_iter().map(|(name, _)| lh::TaskDefId { name }).collect();
     Ok(lh::TaskDefIdList { results, bookmark: found.bookmark })
 }
