@@ -9,11 +9,11 @@ use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
-    NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord,
-    WfSpecRecord, describe,
+    ExternalEventRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord,
+    WfRunRecord, WfSpecRecord, describe,
 };
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
-use crate::engine::core::{Fault, Order, Reader, State, Table};
+use crate::engine::core::{Fault, Order, Reader, State, Table, event};
 
 /// Something stored that does not agree with the rest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,7 +150,8 @@ impl Check<'_> {
         if !matches!((key.kind, key.n), (Kind::UserTaskRun, 1..)) {
             self.end_of_task();
         }
-        let is_of_run = key.kind >= Kind::WfRun;
+        // An event whose WfRun is yet to come lies under its tenant.
+        let is_of_run = key.kind >= Kind::WfRun && !event::is_early(key);
         if is_of_run && key.kind != Kind::WfRun && self.run.is_none_or(|(run, _)| run.0 != key.scope) {
             self.tell(describe(key), "its WfRun is missing");
             return Ok(());
@@ -175,6 +176,7 @@ impl Check<'_> {
             Kind::Variable => self.variable(key, &Record::decode(key, bytes)?),
             Kind::UserTaskRun if key.n == 0 => self.user_task_run(key, &Record::decode(key, bytes)?),
             Kind::UserTaskRun => self.user_task_event(key),
+            Kind::ExternalEvent => self.external_event(key, &Record::decode(key, bytes)?),
             // What follows from the others was looked at already.
             _ => Ok(()),
         }
@@ -254,6 +256,12 @@ impl Check<'_> {
         }
         let scheduled = record.message.scheduled_time.as_ref().map(id::milliseconds);
         self.ordinal(key, record.facts.ordinal, scheduled.unwrap_or_default());
+        Ok(())
+    }
+
+    fn external_event(&mut self, key: ObjKey, record: &ExternalEventRecord) -> Result<(), Fault> {
+        let created = record.message.created_at.as_ref().map(id::milliseconds);
+        self.ordinal(key, key.sub, created.unwrap_or_default());
         Ok(())
     }
 

@@ -181,6 +181,11 @@ requests! {
     PutCheckpoint(lh::PutCheckpointRequest),
     RegisterTaskWorker(store::RegisterTaskWorker),
     // --- Events
+    PutExternalEventDef(lh::PutExternalEventDefRequest),
+    DeleteExternalEventDef(lh::DeleteExternalEventDefRequest),
+    PutWorkflowEventDef(lh::PutWorkflowEventDefRequest),
+    DeleteWorkflowEventDef(lh::DeleteWorkflowEventDefRequest),
+    PutExternalEvent(lh::PutExternalEventRequest),
     // --- Runs
     RunWf(lh::RunWfRequest),
     StopWfRun(lh::StopWfRunRequest),
@@ -207,6 +212,9 @@ replies! {
     Checkpoint(lh::PutCheckpointResponse),
     RegisteredTaskWorker(lh::RegisterTaskWorkerResponse),
     // --- Events
+    ExternalEventDef(lh::ExternalEventDef),
+    WorkflowEventDef(lh::WorkflowEventDef),
+    ExternalEvent(lh::ExternalEvent),
     // --- Runs
     WfRun(lh::WfRun),
     // --- User tasks

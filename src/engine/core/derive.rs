@@ -13,6 +13,7 @@ use crate::engine::core::definition::wf_spec::task_defs;
 use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
 use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
+use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
 use crate::engine::core::record::{
     Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord,
     WfSpecRecord,
@@ -79,7 +80,7 @@ macro_rules! derives_nothing {
 pub(super) use derives_nothing;
 
 use crate::engine::core::record::{NodeOutputRecord, NodeRunRecord, VariableRecord};
-derives_nothing!(TenantRecord, NodeRunRecord, VariableRecord, NodeOutputRecord, UserTaskEventRecord);
+derives_nothing!(TenantRecord, VariableRecord, NodeOutputRecord, UserTaskEventRecord);
 
 impl Derives for UserTaskDefRecord {
     fn derive(&self, _: ObjKey, tenant: u32, _: &mut Numbers<'_>) -> Result<Derived, Fault> {
@@ -153,6 +154,9 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::TaskRun => of_record::<TaskRunRecord>(key, bytes, tenant, numbers),
         Kind::Checkpoint => of_record::<CheckpointRecord>(key, bytes, tenant, numbers),
         // --- Events
+        Kind::ExternalEventDef => of_record::<ExternalEventDefRecord>(key, bytes, tenant, numbers),
+        Kind::WorkflowEventDef => of_record::<WorkflowEventDefRecord>(key, bytes, tenant, numbers),
+        Kind::ExternalEvent => of_record::<ExternalEventRecord>(key, bytes, tenant, numbers),
         // --- Runs
         other => Err(key::damaged(format!("{other:?}"), "an object of a kind that this program does not store")),
     }

@@ -1,7 +1,7 @@
 //! From a command to what it writes.
 
 use crate::engine::core::command::{Command, Reply, Request};
-use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, run, task, timer, user_task};
+use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, event, run, task, timer, user_task};
 
 /// A command that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,11 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::PutCheckpoint(request) => task::put_checkpoint(tx, request)?.into(),
         Request::RegisterTaskWorker(request) => task::register(tx, request)?.into(),
         // --- Events
+        Request::PutExternalEventDef(request) => event::put_external_event_def(tx, request)?.into(),
+        Request::DeleteExternalEventDef(request) => event::delete_external_event_def(tx, request)?.into(),
+        Request::PutWorkflowEventDef(request) => event::put_workflow_event_def(tx, request)?.into(),
+        Request::DeleteWorkflowEventDef(request) => event::delete_workflow_event_def(tx, request)?.into(),
+        Request::PutExternalEvent(request) => event::put_external_event(tx, request)?.into(),
         // --- Runs
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),
         Request::StopWfRun(request) => run::stop(tx, request)?.into(),

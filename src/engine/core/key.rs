@@ -54,7 +54,7 @@ pub enum Kind {
     TaskRun = 21,
     /// Scope run, sub = that of its TaskRun, n = number.
     Checkpoint = 22,
-    /// Scope run, or the ordinal of a run that is yet to come; sub = own ordinal.
+    /// Scope run, or the tenant while the run is yet to come; sub = own ordinal.
     ExternalEvent = 23,
     /// Scope run, sub = name of the definition, n = number.
     WorkflowEvent = 24,
@@ -125,6 +125,10 @@ pub enum IdKind {
     WfRun = 16,
     /// A reminder of a user task: the WfRunId in its text form, `/`, the guid.
     Reminder = 20,
+    /// Ordinal of the WfRun as 16 hex digits, `/`, the definition, `/`, the guid.
+    ExternalEvent = 30,
+    /// WfRunId of a run that is yet to come, `/`, the definition, `/`, the guid.
+    EarlyEvent = 31,
 }
 
 /// Fixed-width indexes over attribute x status. The numbers are on disk.
@@ -145,6 +149,8 @@ pub enum Index {
     RunsByVersion = 17,
     /// TaskRuns of a TaskDef name.
     TaskRunsByDef = 20,
+    /// ExternalEvents of a definition; the status is whether they are claimed.
+    EventsByDef = 30,
 }
 
 /// Indexes over byte keys. The numbers are on disk.
@@ -166,6 +172,15 @@ pub enum KeyIndex {
     /// TaskRuns that wait for a worker: TaskDef name, the command that put them there, run, then what they are in it in
     /// the place of the ordinal.
     TaskQueue = 21,
+    /// ExternalEventDefs: `name/`, then 0.
+    ExternalEventDefs = 30,
+    /// WorkflowEventDefs: `name/`, then 0.
+    WorkflowEventDefs = 31,
+    /// ExternalEvents that no node and no interrupt has claimed: ordinal of the run, name of the definition, own
+    /// ordinal.
+    UnclaimedEvents = 32,
+    /// ExternalEvents whose run is yet to come: its id, `/`, own ordinal.
+    EarlyEvents = 33,
 }
 
 /// The ordinal of a WfRun: the scope of everything in it.

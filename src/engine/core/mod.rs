@@ -10,6 +10,7 @@ mod check;
 pub mod command;
 pub mod definition;
 pub mod derive;
+pub mod event;
 mod execute;
 pub mod id;
 pub mod index;

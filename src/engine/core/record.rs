@@ -33,6 +33,12 @@ pub type UserTaskDefRecord = Record<lh::UserTaskDef, store::DefinitionFacts>;
 pub type WfSpecRecord = Record<lh::WfSpec, store::DefinitionFacts>;
 /// A stored StructDef.
 pub type StructDefRecord = Record<lh::StructDef, store::DefinitionFacts>;
+/// A stored ExternalEventDef.
+pub type ExternalEventDefRecord = Record<lh::ExternalEventDef, store::DefinitionFacts>;
+/// A stored WorkflowEventDef.
+pub type WorkflowEventDefRecord = Record<lh::WorkflowEventDef, store::DefinitionFacts>;
+/// A stored ExternalEvent.
+pub type ExternalEventRecord = Record<lh::ExternalEvent, store::ExternalEventFacts>;
 /// A stored WfRun.
 pub type WfRunRecord = Record<lh::WfRun, store::WfRunFacts>;
 /// A stored NodeRun.

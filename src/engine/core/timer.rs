@@ -10,7 +10,7 @@ use crate::api::store::v1 as store;
 use crate::engine::core::command::{Actor, Channel, Command, Context, Proof};
 use crate::engine::core::key::{self, Kind, ObjKey, Word, damaged, take_u64};
 use crate::engine::core::read::Reader;
-use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet, task};
+use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet, event, run, task};
 
 /// A timer, out of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,8 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
         Kind::TaskWorkerGroup => task::drop_silent(tx, timer.owner)?,
         Kind::TaskRun => task::due(tx, task::TaskRef::from_key(timer.owner))?,
         // --- Events
+        Kind::NodeRun => run::timer_due(tx, timer.owner)?,
+        Kind::ExternalEvent => event::expire(tx, timer.owner)?,
         // --- Runs
         Kind::Tenant => {}
         // --- User tasks

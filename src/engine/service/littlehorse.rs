@@ -92,6 +92,11 @@ serve! {
         delete_task_def(lh::DeleteTaskDefRequest) -> ();
         put_checkpoint(lh::PutCheckpointRequest) -> lh::PutCheckpointResponse;
         // --- Events
+        put_external_event_def(lh::PutExternalEventDefRequest) -> lh::ExternalEventDef;
+        delete_external_event_def(lh::DeleteExternalEventDefRequest) -> ();
+        put_workflow_event_def(lh::PutWorkflowEventDefRequest) -> lh::WorkflowEventDef;
+        delete_workflow_event_def(lh::DeleteWorkflowEventDefRequest) -> ();
+        put_external_event(lh::PutExternalEventRequest) -> lh::ExternalEvent;
         // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
         stop_wf_run(lh::StopWfRunRequest) -> ();
@@ -130,6 +135,12 @@ serve! {
         get_task_worker_group(lh::TaskDefId) -> lh::TaskWorkerGroup;
         get_checkpoint(lh::CheckpointId) -> lh::Checkpoint;
         // --- Events
+        get_external_event_def(lh::ExternalEventDefId) -> lh::ExternalEventDef;
+        search_external_event_def(lh::SearchExternalEventDefRequest) -> lh::ExternalEventDefIdList;
+        get_workflow_event_def(lh::WorkflowEventDefId) -> lh::WorkflowEventDef;
+        search_workflow_event_def(lh::SearchWorkflowEventDefRequest) -> lh::WorkflowEventDefIdList;
+        get_external_event(lh::ExternalEventId) -> lh::ExternalEvent;
+        list_external_events(lh::ListExternalEventsRequest) -> lh::ExternalEventList;
         // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;
         search_wf_run(lh::SearchWfRunRequest) -> lh::WfRunIdList;

@@ -4,6 +4,8 @@
 //! whatever the store holds; see [`page`].
 
 mod definitions;
+mod events;
+mod objects;
 mod page;
 mod runs;
 mod server;
@@ -16,6 +18,10 @@ mod tests;
 pub use definitions::{
     get_latest_user_task_def, get_latest_wf_spec, get_struct_def, get_user_task_def, get_wf_spec, search_struct_def,
     search_user_task_def, search_wf_spec, validate_struct_def_evolution,
+};
+pub use events::{
+    get_external_event, get_external_event_def, get_workflow_event_def, list_external_events,
+    search_external_event_def, search_workflow_event_def,
 };
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};

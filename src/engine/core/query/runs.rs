@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 
 use prost::Message;
 
-use crate::api::littlehorse as lh;
+use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::id;
 use crate::engine::core::index::{RunFacets, status_byte};
 use crate::engine::core::key::{self, Index, KeyIndex, Kind, Place, RunRef, Word, damaged, pair, unpair};
+use crate::engine::core::query::objects::ObjectPage;
 use crate::engine::core::query::page::{self, EXAMINED, Merge, PAGE_BYTES, Position, Query, Range};
 use crate::engine::core::query::{not_there, reader, tasks};
-use crate::engine::core::record::{NodeRunRecord, Record};
 use crate::engine::core::{Fault, Order, Reader, Refusal, State, Table};
 
 /// What is shown instead of a masked value.
@@ -59,16 +59,11 @@ pub fn list_node_runs(
     tenant: &str,
     request: lh::ListNodeRunsRequest,
 ) -> Result<lh::NodeRunList, Refusal> {
-    let limit = page::limit_or_zero(request.limit)?;
-    let mark = request.bookmark.clone();
+    let (mark, limit) = (request.bookmark.clone(), request.limit);
     let request = lh::ListNodeRunsRequest { bookmark: None, limit: None, ..request };
     let query = Query::new("ListNodeRuns", tenant, &request.encode_to_vec());
-    let after = match page::position(query, Order::Ascending, mark.as_deref())? {
-        None => None,
-        Some(Position::Object(sub, n)) => Some((sub, n)),
-        Some(_) => return Err(page::foreign_bookmark()),
-    };
-    let (first, last) = match request.thread_run_number.map(u32::try_from) {
+    let mut page = ObjectPage::<lh::NodeRun, store::NodeRunFacts>::new(query, limit, mark.as_deref())?;
+    let range = match request.thread_run_number.map(u32::try_from) {
         None => (0, u64::MAX),
         Some(Ok(thread)) => (pair(thread, 0), pair(thread, u32::MAX)),
         Some(Err(_)) => return Ok(lh::NodeRunList::default()),
@@ -77,24 +72,8 @@ pub fn list_node_runs(
     let Some(run) = reader.run_ref(&request.wf_run_id.unwrap_or_default())? else {
         return Ok(lh::NodeRunList::default());
     };
-    let mut list = lh::NodeRunList::default();
-    let (mut bytes, mut at) = (0, (first, 0));
-    let from = after.map_or(first, |after| after.0.max(first));
-    reader.objects(run.0, Kind::NodeRun, (from, 0), (last, u32::MAX), Order::Ascending, &mut |key, value| {
-        if after.is_some_and(|after| (key.sub, key.n) <= after) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        bytes += value.len();
-        if list.results.len() == limit || (bytes > PAGE_BYTES && !list.results.is_empty()) {
-            list.bookmark = Some(page::bookmark(query, Order::Ascending, &Position::Object(at.0, at.1)));
-            return Ok(ControlFlow::Break(()));
-        }
-        at = (key.sub, key.n);
-        let record: NodeRunRecord = Record::decode(key, value)?;
-        list.results.push(record.message);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(list)
+    page.fill(&reader, run.0, Kind::NodeRun, range)?;
+    Ok(lh::NodeRunList { results: page.results, bookmark: page.bookmark })
 }
 
 /// ListVariables: those of one WfRun, by thread and name; masked values stay hidden.

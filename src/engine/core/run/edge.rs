@@ -39,6 +39,10 @@ impl Run<'_, '_> {
                 let mut record = self.tx.read().variable(run, thread, &name)?.ok_or_else(missing)?;
                 record.message.value = Some(message(value));
                 self.tx.put_variable(run, &record)?;
+                // An inherited one is of a WfRun above, which may be waiting for a condition on it.
+                if run != self.run {
+                    self.tx.wake(run);
+                }
             }
             return Ok(sink.clone());
         }

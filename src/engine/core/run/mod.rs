@@ -11,14 +11,17 @@ mod halt;
 mod inputs;
 mod node;
 mod outputs;
+mod rows;
 mod scope;
 mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod timer;
 
 pub use advance::{Run, settle};
 pub use failure::Trouble;
 pub use start::run_wf;
 pub use stop::{resume, stop};
+pub use timer::due as timer_due;

@@ -3,7 +3,7 @@
 use crate::api::littlehorse as lh;
 use crate::engine::core::record::WfSpecRecord;
 use crate::engine::core::run::{Run, inputs};
-use crate::engine::core::{Refusal, Tx, id};
+use crate::engine::core::{Refusal, Tx, event, id};
 use lh::{LhStatus, ThreadType};
 
 /// RunWf: creates a WfRun and advances it until every thread waits or has ended.
@@ -33,6 +33,7 @@ pub fn run_wf(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<lh::WfRun, R
         start_time: Some(tx.at()),
         ..Default::default()
     })?;
+    event::adopt(tx, run, &record.message.id.clone().unwrap_or_default())?;
     let mut run = Run::new(tx, run, record);
     let entrypoint = lh::ThreadRun {
         wf_spec_id: spec.id.clone(),

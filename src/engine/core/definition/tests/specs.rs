@@ -57,10 +57,15 @@ fn shapes_that_cannot_run_are_refused() {
 
 #[test]
 fn kinds_that_are_not_built_are_named() {
-    let nodes = vec![("a", entry(vec![edge("t")])), ("t", node(lh::node::Node::Sleep(Default::default()), vec![]))];
+    let nodes =
+        vec![("a", entry(vec![edge("t")])), ("t", node(lh::node::Node::WaitForChildWf(Default::default()), vec![]))];
     let refusal = World::default().put_spec(spec(thread(nodes, vec![]))).expect_err("not built");
     assert_eq!(refusal.code, Code::Unimplemented);
-    assert!(refusal.message.contains("Node t ") && refusal.message.contains(" SLEEP "), "{}", refusal.message);
+    assert!(
+        refusal.message.contains("Node t ") && refusal.message.contains(" WAIT_FOR_CHILD_WF "),
+        "{}",
+        refusal.message
+    );
     let mut world = World::default();
     world.put_form("form", vec![]).expect("put");
     let reminder = lh::UtActionTrigger {

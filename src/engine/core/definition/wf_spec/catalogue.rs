@@ -35,6 +35,7 @@ pub fn task_defs(threads: &BTreeMap<String, lh::ThreadSpec>) -> BTreeSet<&str> {
 #[derive(Default)]
 pub(super) struct Catalogue {
     task_defs: BTreeMap<String, lh::TaskDef>,
+    external_event_defs: BTreeMap<String, lh::ExternalEventDef>,
 }
 
 impl Catalogue {
@@ -46,7 +47,22 @@ impl Catalogue {
                 catalogue.task_defs.insert(name.to_owned(), record.message);
             }
         }
+        for node in threads.values().flat_map(|thread| thread.nodes.values()) {
+            if let Some(Kind::ExternalEvent(event)) = &node.node {
+                catalogue.learn_event(reader, event)?;
+            }
+        }
         Ok(catalogue)
+    }
+
+    fn learn_event(&mut self, reader: &Reader<'_>, event: &lh::ExternalEventNode) -> Result<(), Fault> {
+        let name = event.external_event_def_id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
+        if !self.external_event_defs.contains_key(name)
+            && let Some(record) = reader.external_event_def(name)?
+        {
+            self.external_event_defs.insert(name.to_owned(), record.message);
+        }
+        Ok(())
     }
 
     /// The TaskDef of this name.
@@ -64,6 +80,10 @@ impl Catalogue {
                 Some(TaskToExecute::TaskDefId(id)) => self.task_def(&id.name)?.return_type.clone()?.return_type,
                 _ => None,
             },
+            Some(Kind::ExternalEvent(event)) => {
+                let def = self.external_event_defs.get(&event.external_event_def_id.as_ref()?.name)?;
+                def.type_information.clone()?.return_type
+            }
             _ => None,
         }
     }

@@ -2,6 +2,8 @@
 
 pub mod assignments;
 mod catalogue;
+mod event_nodes;
+mod interrupts;
 mod mentions;
 mod mutations;
 mod nodes;

@@ -1,6 +1,7 @@
 //! What is checked of a node by its kind.
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::wf_spec::event_nodes;
 use crate::engine::core::definition::wf_spec::typing::Thread;
 use crate::engine::core::definition::wf_spec::validate::Invalid;
 use crate::engine::core::definition::wf_spec::{task, threads};
@@ -15,11 +16,12 @@ pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::
         Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
         Some(Node::StartThread(_) | Node::StartMultipleThreads(_) | Node::WaitForThreads(_)) => return Ok(()),
         Some(Node::UserTask(task)) => return pin_user_task(reader, thread, name, task),
+        // --- Tasks
         Some(Node::Task(task)) => return task::pin(reader, task),
-        Some(Node::ExternalEvent(_)) => "EXTERNAL_EVENT",
-        Some(Node::Sleep(_)) => "SLEEP",
+        // --- Events
+        Some(Node::ExternalEvent(node)) => return event_nodes::pin_external_event(reader, node),
+        Some(Node::Sleep(_) | Node::WaitForCondition(_)) => return Ok(()),
         Some(Node::ThrowEvent(_)) => "THROW_EVENT",
-        Some(Node::WaitForCondition(_)) => "WAIT_FOR_CONDITION",
         Some(Node::RunChildWf(_)) => "RUN_CHILD_WF",
         Some(Node::WaitForChildWf(_)) => "WAIT_FOR_CHILD_WF",
         None => return Err("it has no kind".into()),
@@ -86,10 +88,16 @@ fn actions(thread: &str, name: &str, actions: &[lh::UtActionTrigger]) -> Result<
 }
 
 /// Checks a node of a kind that [`pin`] let through.
-pub(super) fn check(thread: Thread<'_>, node: &lh::Node) -> Result<(), Invalid> {
+pub(super) fn check(thread: Thread<'_>, name: &str, node: &lh::Node) -> Result<(), Invalid> {
     match &node.node {
         Some(Node::Exit(exit)) => exit_node(thread, exit)?,
+        // --- Tasks
         Some(Node::Task(node)) => task::check(thread, node)?,
+        // --- Events
+        Some(Node::ExternalEvent(node)) => event_nodes::check_external_event(thread, node)?,
+        Some(Node::Sleep(sleep)) => event_nodes::check_sleep(thread, sleep)?,
+        Some(Node::WaitForCondition(wait)) => event_nodes::check_wait_for_condition(thread, name, wait)?,
+        // --- Runs
         Some(Node::StartThread(node)) => threads::start(thread, node)?,
         Some(Node::StartMultipleThreads(node)) => threads::start_multiple(thread, node)?,
         Some(Node::WaitForThreads(node)) => threads::wait(thread, node)?,

@@ -6,13 +6,13 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::definition::types::TypeError;
 use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::typing::{self, Output, Thread};
-use crate::engine::core::definition::wf_spec::{mentions, mutations, nodes, var_name};
+use crate::engine::core::definition::wf_spec::{interrupts, mentions, mutations, nodes, var_name};
 use crate::engine::core::value::type_name;
 use crate::engine::core::{Fault, Reader, Refusal};
 use lh::type_definition::DefinedType;
 
 /// The one variable name that several threads may declare.
-const INPUT: &str = "INPUT";
+pub(super) const INPUT: &str = "INPUT";
 
 /// What is wrong with a WfSpec.
 #[derive(Debug, PartialEq)]
@@ -78,7 +78,7 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
         let thread = Thread { all: &spec.thread_specs, name, spec: thread, catalogue, lenient: false };
         self::thread(thread).map_err(|invalid| told(invalid, name))?;
     }
-    Ok(())
+    interrupts::check(reader, spec).map_err(|(thread, invalid)| told(invalid, thread))
 }
 
 fn told(invalid: Invalid, thread: &str) -> Refusal {
@@ -227,7 +227,7 @@ fn thread(thread: Thread<'_>) -> Result<(), Invalid> {
         _ => return Err("Multiple ENTRYPOINT nodes!".into()),
     }
     for (name, node) in &thread.spec.nodes {
-        nodes::check(thread, node).map_err(|invalid| invalid.inside(&format!("Node {name}")))?;
+        nodes::check(thread, name, node).map_err(|invalid| invalid.inside(&format!("Node {name}")))?;
         edges(thread, name, node).map_err(|invalid| invalid.inside(&format!("Node {name}")))?;
     }
     let outputs = typing::outputs(thread)?;
@@ -238,10 +238,6 @@ fn thread(thread: Thread<'_>) -> Result<(), Invalid> {
     if outputs.iter().filter(|output| matches!(output, Output::Value(Some(_)))).count() > 1 {
         return Err("Detected that different EXIT nodes returned different output types!".into());
     }
-    if !thread.spec.interrupt_defs.is_empty() {
-        // There is no PutExternalEventDef yet, so none that could be meant.
-        return Err("Refers to missing ExternalEventDef".into());
-    }
     Ok(())
 }
 
@@ -250,7 +246,7 @@ fn edges(thread: Thread<'_>, source: &str, node: &lh::Node) -> Result<(), Invali
         let sink = &edge.sink_node_name;
         let place = format!("Edge with sink node {sink}");
         sink_node(thread, source, sink).map_err(|invalid| invalid.inside(&place))?;
-        condition(thread, source, edge)?;
+        edge_condition(thread, source, edge)?;
         for mutation in &edge.variable_mutations {
             self::mutation(thread, node, mutation).map_err(|wrong| Invalid::Here(wrong).inside(&place))?;
         }
@@ -272,30 +268,45 @@ fn sink_node(thread: Thread<'_>, source: &str, sink: &str) -> Result<(), Invalid
     }
 }
 
-fn condition(thread: Thread<'_>, source: &str, edge: &lh::Edge) -> Result<(), Invalid> {
+fn edge_condition(thread: Thread<'_>, source: &str, edge: &lh::Edge) -> Result<(), Invalid> {
     // Here clients know the name of the source in the place of the sink.
     let place = format!("Edge with sink node {source}");
     match &edge.edge_condition {
         None => Ok(()),
-        Some(lh::edge::EdgeCondition::LegacyCondition(legacy)) => {
-            let compared = || {
-                let missing = || "VariableAssignment passed with missing source".to_owned();
-                let left = thread.assignment(legacy.left.as_ref().ok_or_else(missing)?)?;
-                let right = thread.assignment(legacy.right.as_ref().ok_or_else(missing)?)?;
-                typing::comparison(left.as_ref(), legacy.comparator, right.as_ref())
-            };
-            compared().map_err(|wrong| Invalid::Here(wrong).inside(&place))
-        }
-        Some(lh::edge::EdgeCondition::Condition(condition)) => {
-            let known = thread.assignment(condition).map_err(|wrong| Invalid::Here(wrong).inside(&place))?;
-            let is_expression = matches!(condition.source, Some(lh::variable_assignment::Source::Expression(_)));
-            let is_bool = known.is_none_or(|known| typing::as_primitive(&known) == Some(lh::VariableType::Bool));
-            if is_expression || is_bool {
-                return Ok(());
-            }
-            Err(format!("{source} Does not resolve to a BOOL value").into())
-        }
+        Some(lh::edge::EdgeCondition::LegacyCondition(legacy)) => legacy_condition(thread, &place, legacy),
+        Some(lh::edge::EdgeCondition::Condition(assignment)) => condition(thread, source, &place, assignment),
     }
+}
+
+/// Checks a comparison in its older form.
+pub(super) fn legacy_condition(
+    thread: Thread<'_>,
+    place: &str,
+    legacy: &lh::LegacyEdgeCondition,
+) -> Result<(), Invalid> {
+    let compared = || {
+        let missing = || "VariableAssignment passed with missing source".to_owned();
+        let left = thread.assignment(legacy.left.as_ref().ok_or_else(missing)?)?;
+        let right = thread.assignment(legacy.right.as_ref().ok_or_else(missing)?)?;
+        typing::comparison(left.as_ref(), legacy.comparator, right.as_ref())
+    };
+    compared().map_err(|wrong| Invalid::Here(wrong).inside(place))
+}
+
+/// Checks a condition of node `source`: an expression, or a BOOL.
+pub(super) fn condition(
+    thread: Thread<'_>,
+    source: &str,
+    place: &str,
+    condition: &lh::VariableAssignment,
+) -> Result<(), Invalid> {
+    let known = thread.assignment(condition).map_err(|wrong| Invalid::Here(wrong).inside(place))?;
+    let is_expression = matches!(condition.source, Some(lh::variable_assignment::Source::Expression(_)));
+    let is_bool = known.is_none_or(|known| typing::as_primitive(&known) == Some(lh::VariableType::Bool));
+    if is_expression || is_bool {
+        return Ok(());
+    }
+    Err(format!("{source} Does not resolve to a BOOL value").into())
 }
 
 fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation) -> Result<(), String> {

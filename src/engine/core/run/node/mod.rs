@@ -2,10 +2,13 @@
 
 mod entrypoint;
 mod exit;
+mod external_event;
 mod nop;
+mod sleep;
 mod start_thread;
 mod task;
 mod user_task;
+mod wait_for_condition;
 mod wait_for_threads;
 
 use crate::api::littlehorse as lh;
@@ -77,6 +80,9 @@ pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRe
         // --- Tasks
         Some(Kind::Task(node)) => return task::arrive(run, visit, node, &mut node_run.message),
         // --- Events
+        Some(Kind::ExternalEvent(node)) => return external_event::arrive(run, visit, node, node_run),
+        Some(Kind::Sleep(node)) => return sleep::arrive(run, visit, node, &mut node_run.message),
+        Some(Kind::WaitForCondition(_)) => wait_for_condition::arrive(&mut node_run.message),
         // --- Runs
         Some(Kind::StartThread(node)) => return start_thread::arrive(run, visit, node, &mut node_run.message),
         Some(Kind::StartMultipleThreads(node)) => {
@@ -97,6 +103,9 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
         // --- Tasks
         Some(Kind::Task(_)) => task::check(run, visit),
         // --- Events
+        Some(Kind::ExternalEvent(_)) => external_event::check(run, visit, node_run),
+        Some(Kind::Sleep(node)) => sleep::check(run, visit, node, &mut node_run.message),
+        Some(Kind::WaitForCondition(node)) => wait_for_condition::check(run, visit, node),
         // --- Runs
         Some(Kind::StartThread(_) | Kind::StartMultipleThreads(_)) => Ok(start_thread::check(&node_run.message)),
         Some(Kind::WaitForThreads(node)) => wait_for_threads::check(run, visit, node, &mut node_run.message),
