@@ -28,6 +28,12 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Open the inbox on a throwaway engine with four example workflows in it
     Demo(DemoArgs),
+    /// Write everything in the store to a file; also while it is being served
+    Backup(BackupArgs),
+    /// Put a backup in the place of the store, which is kept under another name
+    Restore(RestoreArgs),
+    /// Compare everything in the store with everything else in it; also while it is being served
+    Doctor(DoctorArgs),
     /// Print where ostler reads and keeps its files
     Paths(PathsArgs),
 }
@@ -87,6 +93,50 @@ pub(super) struct DemoArgs {
     person: PersonArgs,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The file to write; one that is there is replaced once the backup is complete
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArgs {
+    /// A file that `ostler backup` wrote
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Rebuild what follows from the objects: indexes, ids, counts and timers. No ostler may host the store
+    #[arg(long)]
+    pub(super) repair: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// Which store a command works on.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Use the data directory even on a network file system, where locks and flushes may not hold
+    #[arg(long)]
+    pub(super) allow_network_fs: bool,
+}
+
+impl StoreArgs {
+    /// The flags as the configuration takes them.
+    pub(super) fn flags(&self) -> Flags {
+        Flags { bundled: true, data_dir: self.data.data_dir.clone(), ..Flags::default() }
+    }
 }
 
 #[derive(Debug, Args)]

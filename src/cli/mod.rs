@@ -1,6 +1,9 @@
 //! Commands and exit codes.
 
 mod args;
+mod attach;
+mod backup;
+mod doctor;
 mod exit;
 mod inbox;
 pub mod local;
@@ -23,6 +26,9 @@ pub fn main() -> ExitCode {
         None => inbox::run(&cli.inbox),
         Some(Command::Demo(args)) => inbox::demo(args),
         Some(Command::Serve(args)) => serve::run(args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Backup(args)) => backup::backup(args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Restore(args)) => backup::restore(args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Paths(args)) => paths::run(args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| failure.report())

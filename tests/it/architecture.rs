@@ -26,7 +26,11 @@ const ROWS: &[Row] = &[
     row("engine", &[], &[]),
     // Of tonic only the status codes.
     row("engine::core", &["api"], &["crc32c", "jiff", "prost", "prost_types", "serde_json", "tonic"]),
-    row("engine::store", &["engine::core", "engine::store::disk"], &["crc32c", "prost", "redb", "rustix", "tracing"]),
+    row(
+        "engine::store",
+        &["api", "engine::core", "engine::store::disk"],
+        &["crc32c", "prost", "redb", "rustix", "sha2", "tracing"],
+    ),
     world("engine::store::disk", &["engine::core"], &["redb", "rustix", "tracing"]),
     world("engine::writer", &["api", "engine::core", "engine::store"], &["tokio", "tonic", "tracing", "uuid"]),
     world(

@@ -9,6 +9,7 @@ mod listen;
 mod lock;
 mod metrics;
 mod socket;
+mod upkeep;
 mod web;
 
 use std::io;
@@ -29,6 +30,7 @@ use listen::Listeners;
 pub use directory::DirectoryError;
 pub use health::Health;
 pub use lock::{Holder, LOCK_FILE};
+pub use upkeep::{Offline, Restored, UpkeepError};
 
 /// How long a host that stops waits for calls in flight before it cuts them off. What they asked for is still
 /// applied or not applied as a whole; only the answer may be missing.

@@ -9,12 +9,13 @@ mod littlehorse;
 mod ostler;
 mod peer;
 mod poll;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 
@@ -45,6 +46,8 @@ pub struct Services {
     host: Arc<Host>,
     closing: watch::Receiver<bool>,
     desk: Desk,
+    /// One backup or check at a time.
+    upkeep: Arc<Semaphore>,
 }
 
 impl Services {
@@ -52,7 +55,7 @@ impl Services {
     /// true, because a host that stops waits for them.
     pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
         let desk = Desk::new(engine.clone(), closing.clone());
-        Self { engine, host: Arc::new(host), closing, desk }
+        Self { engine, host: Arc::new(host), closing, desk, upkeep: Arc::new(Semaphore::new(1)) }
     }
 
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.

@@ -11,7 +11,10 @@ use tonic::{Request, Response, Status};
 
 use super::{Caller, Services, status};
 use crate::api::ostler::v1::ostler_server::Ostler;
-use crate::api::ostler::v1::{Change, CountTasksRequest, Host, ListTasksRequest, TaskCounts, TaskPage, WatchRequest};
+use crate::api::ostler::v1::{
+    BackupPart, BackupRequest, Change, CheckStoreRequest, CountTasksRequest, Host, ListTasksRequest, StoreReport,
+    TaskCounts, TaskPage, WatchRequest,
+};
 use crate::engine::core::{Fault, Order, State, Table, query};
 use crate::engine::writer::Committed;
 
@@ -47,8 +50,19 @@ impl Ostler for Services {
         tokio::spawn(tell(first, changes, told, self.closing.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
+
+    async fn backup(&self, request: Request<BackupRequest>) -> Result<Response<Parts>, Status> {
+        let _caller = Caller::of(&request)?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(self.start_backup()?))))
+    }
+
+    async fn check_store(&self, request: Request<CheckStoreRequest>) -> Result<Response<StoreReport>, Status> {
+        let _caller = Caller::of(&request)?;
+        self.look_over_store().await.map(Response::new)
+    }
 }
 
+type Parts = Pin<Box<dyn Stream<Item = Result<BackupPart, Status>> + Send>>;
 type Watching = Pin<Box<dyn Stream<Item = Result<Change, Status>> + Send>>;
 
 /// Tells a watcher what is committed, until it goes away or the host stops.

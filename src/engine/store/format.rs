@@ -21,7 +21,8 @@ const MIN_READER: u32 = 2;
 /// The oldest format that this program migrates.
 const OLDEST: u32 = 1;
 
-pub(super) const NAME: &str = "db.redb";
+/// The name of the store's file.
+pub const NAME: &str = "db.redb";
 const NEW_NAME: &str = "db.redb.new";
 
 const KEY_FORMAT_VERSION: &[u8] = b"format_version";
@@ -49,6 +50,9 @@ pub enum OpenError {
     /// It is not a store, or damaged.
     #[error("{NAME} is damaged or is no store of ostler: {0}")]
     Damaged(String),
+    /// There is none.
+    #[error("there is no store ({NAME})")]
+    Missing,
     /// The disk refused.
     #[error("cannot {doing}: {source}")]
     Disk {
@@ -64,21 +68,20 @@ pub(super) fn while_doing(doing: &'static str) -> impl FnOnce(io::Error) -> Open
     move |source| OpenError::Disk { doing, source }
 }
 
-/// The locked file of the store, made first when there is none.
-pub(super) fn find_or_create(
-    disk: &dyn Disk,
-    cache_bytes: usize,
-    new_id: u128,
-) -> Result<Arc<dyn DiskFile>, OpenError> {
-    if let Some(file) = disk.open(NAME).map_err(while_doing("open the store"))? {
-        lock(&*file)?;
-        if file.is_empty().map_err(while_doing("read the store"))? {
-            // redb would fill an empty file anew; a store that has lost everything must not look like a new one.
-            return Err(OpenError::Damaged("it is empty".into()));
-        }
-        disk.remove(NEW_NAME).map_err(while_doing("remove an unfinished store"))?;
-        return Ok(file);
+/// The locked file of the store, if there is one.
+pub(super) fn find(disk: &dyn Disk) -> Result<Option<Arc<dyn DiskFile>>, OpenError> {
+    let Some(file) = disk.open(NAME).map_err(while_doing("open the store"))? else { return Ok(None) };
+    lock(&*file)?;
+    if file.is_empty().map_err(while_doing("read the store"))? {
+        // redb would fill an empty file anew; a store that has lost everything must not look like a new one.
+        return Err(OpenError::Damaged("it is empty".into()));
     }
+    disk.remove(NEW_NAME).map_err(while_doing("remove an unfinished store"))?;
+    Ok(Some(file))
+}
+
+/// The locked file of a new store.
+pub(super) fn create(disk: &dyn Disk, cache_bytes: usize, new_id: u128) -> Result<Arc<dyn DiskFile>, OpenError> {
     // A power cut inside redb's own creation leaves a file that never opens, so it gets its name only when finished.
     let file = disk.create(NEW_NAME).map_err(while_doing("create a store"))?;
     lock(&*file)?;
@@ -141,9 +144,13 @@ pub(super) struct Found {
 
 /// Refuses what this program cannot read.
 pub(super) fn check(database: &Database) -> Result<Found, OpenError> {
+    let transaction = database.begin_read().map_err(|error| OpenError::Damaged(error.to_string()))?;
+    read(&Snapshot::new(transaction, Arc::default()))
+}
+
+/// What a store says of itself, or that this program cannot read it.
+pub(super) fn read(snapshot: &Snapshot) -> Result<Found, OpenError> {
     let damaged = |detail: String| OpenError::Damaged(detail);
-    let transaction = database.begin_read().map_err(|error| damaged(error.to_string()))?;
-    let snapshot = Snapshot::new(transaction, Arc::default());
     let read = |key: &[u8]| {
         let found = snapshot.get(Table::Meta, key).map_err(|fault| damaged(fault.to_string()))?;
         found.ok_or_else(|| damaged(format!("it has no {}", String::from_utf8_lossy(key))))
@@ -160,7 +167,7 @@ pub(super) fn check(database: &Database) -> Result<Found, OpenError> {
         return Err(damaged(format!("its format_version is {found}")));
     }
     let id = read(KEY_STORE_UUID)?.try_into().map_err(|_| damaged("bad store_uuid".into()))?;
-    let rebuilding = rebuild::is_under_way(&snapshot).map_err(|fault| damaged(fault.to_string()))?;
+    let rebuilding = rebuild::is_under_way(snapshot).map_err(|fault| damaged(fault.to_string()))?;
     Ok(Found { id: u128::from_be_bytes(id), format: found, rebuilding })
 }
 

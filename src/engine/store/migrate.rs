@@ -90,20 +90,24 @@ fn drop_outlived(transaction: &WriteTransaction) -> Result<(), String> {
 pub(super) fn finish(database: &Arc<Database>) -> Result<(), String> {
     let mut steps = 0_u64;
     loop {
-        let step = Store::write_to(database, |open| match rebuild::step(open, ROWS)? {
-            Some(writes) => {
-                open.apply(&writes)?;
-                Ok((true, Outcome::Commit))
-            }
-            None => Ok::<_, Fault>((false, Outcome::Abort)),
-        })?;
-        if !step {
+        if !Store::write_to(database, step)? {
             return Ok(());
         }
         steps += 1;
         if steps.is_multiple_of(1000) {
             tracing::warn!(rows = steps * ROWS as u64, "still rebuilding what follows from the objects");
         }
+    }
+}
+
+/// One step of the rebuild that is under way; false when none is.
+pub(super) fn step(open: &mut Transaction<'_>) -> Result<(bool, Outcome), Fault> {
+    match rebuild::step(open, ROWS)? {
+        Some(writes) => {
+            open.apply(&writes)?;
+            Ok((true, Outcome::Commit))
+        }
+        None => Ok((false, Outcome::Abort)),
     }
 }
 

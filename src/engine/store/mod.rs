@@ -11,6 +11,7 @@
 //!   reopened over memory, so that reads go on. A retry after a failed flush may report success for pages that the
 //!   kernel has dropped.
 
+pub mod archive;
 mod backend;
 mod disk;
 mod format;
@@ -22,11 +23,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::ReadableDatabase;
 
-use crate::engine::core::Fault;
+use crate::engine::core::{Fault, rebuild};
 
 use backend::{Backend, Frozen, Latch};
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use format::{FORMAT_VERSION, OpenError};
+pub use format::{FORMAT_VERSION, NAME as STORE_FILE, OpenError};
 pub use tables::{Snapshot, Transaction};
 
 /// How a store is opened.
@@ -99,7 +100,20 @@ impl Store {
     /// Opens the store on `disk`, or makes one where there is none.
     pub fn open(disk: &dyn Disk, options: &StoreOptions) -> Result<Self, OpenError> {
         let cache_bytes = options.cache_bytes.max(StoreOptions::MIN_CACHE);
-        let file = format::find_or_create(disk, cache_bytes, options.new_id)?;
+        let file = match format::find(disk)? {
+            Some(file) => file,
+            None => format::create(disk, cache_bytes, options.new_id)?,
+        };
+        Self::open_file(disk, file, cache_bytes)
+    }
+
+    /// Opens the store on `disk`, where there is one.
+    pub fn open_existing(disk: &dyn Disk, cache_bytes: usize) -> Result<Self, OpenError> {
+        let file = format::find(disk)?.ok_or(OpenError::Missing)?;
+        Self::open_file(disk, file, cache_bytes.max(StoreOptions::MIN_CACHE))
+    }
+
+    fn open_file(disk: &dyn Disk, file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Self, OpenError> {
         let latch = Arc::new(Latch::default());
         let open = || {
             let opened = format::open_database(Backend::new(file.clone(), latch.clone()), cache_bytes);
@@ -195,6 +209,23 @@ impl Store {
                 Err(fault.to_string())
             }
         }
+    }
+
+    /// Builds everything anew that follows from the objects, a bounded number of rows in a commit. Meanwhile the store
+    /// serves nobody; what is cut off goes on when it is opened again.
+    pub fn rebuild(&self) -> Result<(), Trouble> {
+        self.write(|open| Ok((open.apply(&rebuild::begin())?, Outcome::Commit)))?;
+        while self.write(migrate::step)? {}
+        Ok(())
+    }
+
+    /// Has redb walk its whole file. False when it found pages that it could not trust and had to repair; nobody else
+    /// may use the store meanwhile.
+    pub fn check_pages(&self) -> Result<bool, OpenError> {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let current = opened.as_mut().ok_or_else(|| OpenError::Damaged(Trouble::Closed.to_string()))?;
+        let database = Arc::get_mut(&mut current.database).ok_or(OpenError::InUse)?;
+        database.check_integrity().map_err(|error| format::explain(error, &current.latch))
     }
 
     /// Ends writing for good and lets reads go on. Returns the trouble that came first.

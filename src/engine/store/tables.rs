@@ -52,7 +52,7 @@ impl<K: Key + for<'a> Value<SelfType<'a> = &'a [u8]> + Send + Sync + 'static> By
 
 type Stored = &'static [u8];
 
-fn name_of(table: Table) -> &'static str {
+pub(super) fn name_of(table: Table) -> &'static str {
     match table {
         Table::Meta => "meta",
         Table::Dict => "dict",
@@ -65,6 +65,11 @@ fn name_of(table: Table) -> &'static str {
         Table::Timer => "due",
         Table::Change => "change",
     }
+}
+
+/// The table of that name.
+pub(super) fn named(name: &str) -> Option<Table> {
+    Table::ALL.into_iter().find(|table| name_of(*table) == name)
 }
 
 fn fault(error: impl std::fmt::Display) -> Fault {
