@@ -23,12 +23,14 @@ impl Language {
         }
     }
 
-    /// The list that pins the client and all that it needs; the copy of it in the environment says what was fetched.
-    fn list(self) -> (&'static str, &'static str) {
+    /// What the client was made from; the copies in the environment say whether it still holds.
+    fn made_from(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Python => ("requirements.txt", include_str!("requirements.txt")),
-            Self::Java => ("java/jars.txt", include_str!("java/jars.txt")),
-            Self::Node => ("node/package-lock.json", include_str!("node/package-lock.json")),
+            Self::Python => &[("requirements.txt", include_str!("requirements.txt"))],
+            Self::Java => {
+                &[("java/jars.txt", include_str!("java/jars.txt")), ("java/Kit.java", include_str!("java/Kit.java"))]
+            }
+            Self::Node => &[("node/package-lock.json", include_str!("node/package-lock.json"))],
         }
     }
 
@@ -57,8 +59,8 @@ impl Environment {
     pub fn find(language: Language) -> Result<Self, String> {
         let folder = std::env::var_os("OSTLER_SDK_ENV")
             .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sdk-env"), PathBuf::from);
-        let (name, list) = language.list();
-        if std::fs::read_to_string(folder.join(name)).unwrap_or_default() == list {
+        let is = |name: &str, text: &str| std::fs::read_to_string(folder.join(name)).is_ok_and(|found| found == text);
+        if language.made_from().iter().all(|(name, text)| is(name, text)) {
             return Ok(Self { language, folder });
         }
         let (folder, needs) = (folder.display(), language.needs());
@@ -78,7 +80,8 @@ impl Environment {
                 let mut command = Command::new(home.unwrap_or_else(|| "java".into()));
                 // Short programs: most of their time is the start, which the second compiler only makes longer.
                 command.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-cp"]);
-                command.arg(self.folder.join("java/*"));
+                let jars = self.folder.join("java");
+                command.arg(format!("{}/*:{}", jars.display(), jars.display()));
                 command
             }
             Language::Node => Command::new("node"),

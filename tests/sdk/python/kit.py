@@ -1,4 +1,4 @@
-"""What the programs of this folder share: names of their own, comparisons, waits with an end, workers in the background.
+"""What the programs of this folder share: names of their own, comparisons, waits with an end, workers.
 
 A program prints nothing and ends with 0 when everything was as it must be; else it says what it found and wanted and
 ends with 1. The server: LHC_API_HOST, LHC_API_PORT.
@@ -6,6 +6,7 @@ ends with 1. The server: LHC_API_HOST, LHC_API_PORT.
 
 import asyncio
 import logging
+import os
 import threading
 import time
 import uuid
@@ -23,7 +24,8 @@ from littlehorse.workflow import Workflow
 # A task that is made to fail is no news on the screen.
 logging.disable(logging.CRITICAL)
 
-TAG = uuid.uuid4().hex[:8]
+# A process that a program starts takes its names.
+TAG = os.environ.get("SDK_PROGRAM_TAG") or uuid.uuid4().hex[:8]
 PATIENCE = 30
 config = LHConfig()
 client = config.stub()
@@ -65,21 +67,32 @@ def until(what, call, wanted=bool):
                 raise
             last = error.code()
         time.sleep(0.02)
-    raise SystemExit(f"{what}: still {last!r} after {PATIENCE} s" + ("" if callable(wanted) else f", wanted {wanted!r}"))
+    hint = "" if callable(wanted) else f", wanted {wanted!r}"
+    raise SystemExit(f"{what}: still {last!r} after {PATIENCE} s{hint}")
 
 
 def work(**tasks):
     """Registers a TaskDef for each coroutine function, by its name, and works on it until the program ends."""
-    workers = []
     for name, function in tasks.items():
         create_task_def(function, named(name), config)
         until(name, lambda: client.GetTaskDef(TaskDefId(name=named(name))))
-        workers.append(LHTaskWorker(function, named(name), config))
+    start_workers(**tasks)
 
+
+def start_workers(**tasks):
+    """A worker for each of the tasks, in the background; one that finds no server tries again."""
     async def all_of_them():
+        workers = [LHTaskWorker(function, named(name), config) for name, function in tasks.items()]
         await asyncio.gather(*(worker.start() for worker in workers))
 
-    threading.Thread(target=lambda: asyncio.run(all_of_them()), daemon=True).start()
+    def background():
+        while True:
+            try:
+                asyncio.run(all_of_them())
+            except grpc.RpcError:
+                time.sleep(0.02)
+
+    threading.Thread(target=background, daemon=True).start()
 
 
 def register(name, entrypoint, **more):
