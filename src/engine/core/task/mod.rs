@@ -7,6 +7,8 @@ mod claim;
 mod report;
 mod schedule;
 mod store;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use attempt::{due, has_ended, outcome};
