@@ -167,6 +167,8 @@ requests! {
     DueTimer(store::DueTimer),
     // --- Definitions and administration
     PutTenant(lh::PutTenantRequest),
+    PutPrincipal(lh::PutPrincipalRequest),
+    DeletePrincipal(lh::DeletePrincipalRequest),
     PutUserTaskDef(lh::PutUserTaskDefRequest),
     DeleteUserTaskDef(lh::DeleteUserTaskDefRequest),
     PutWfSpec(lh::PutWfSpecRequest),
@@ -203,6 +205,7 @@ requests! {
 replies! {
     // --- Definitions and administration
     Tenant(lh::Tenant),
+    Principal(lh::Principal),
     UserTaskDef(lh::UserTaskDef),
     WfSpec(lh::WfSpec),
     StructDef(lh::StructDef),

@@ -28,6 +28,8 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::DueTimer(request) => timer::fire(tx, &request)?.into(),
         // --- Definitions and administration
         Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
+        Request::PutPrincipal(request) => definition::principal::put(tx, request)?.into(),
+        Request::DeletePrincipal(request) => definition::principal::delete(tx, request)?.into(),
         Request::PutUserTaskDef(request) => definition::user_task_def::put(tx, request)?.into(),
         Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),

@@ -115,6 +115,8 @@ pub enum Word {
     Group = 3,
     /// One version of a WfSpec: `name/major/revision`.
     WfSpecVersion = 4,
+    /// Ids of principals; these lie under tenant number 0.
+    Principal = 50,
 }
 
 /// The kinds of external ids in [`Table::Ids`]. The numbers are on disk.
@@ -151,6 +153,8 @@ pub enum Index {
     TaskRunsByDef = 20,
     /// ExternalEvents of a definition; the status is whether they are claimed.
     EventsByDef = 30,
+    /// Principals with all rights: a counter without rows.
+    Administrators = 50,
 }
 
 /// Indexes over byte keys. The numbers are on disk.
@@ -181,6 +185,10 @@ pub enum KeyIndex {
     UnclaimedEvents = 32,
     /// ExternalEvents whose run is yet to come: its id, `/`, own ordinal.
     EarlyEvents = 33,
+    /// Principals of the whole store: `id/`. When each was made (8 bytes) and whether it is an administrator.
+    Principals = 50,
+    /// Principals with rights of their own in a tenant: `id/`, with the same value.
+    PrincipalsByTenant = 51,
 }
 
 /// The ordinal of a WfRun: the scope of everything in it.

@@ -6,6 +6,7 @@
 //! [`execute`] turns a command into writes through a [`Tx`], the typed layer that keeps objects, indexes, counters
 //! and dictionary together.
 
+pub mod access;
 mod check;
 pub mod command;
 pub mod definition;

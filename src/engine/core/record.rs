@@ -27,6 +27,8 @@ pub struct Record<M, F> {
 
 /// A stored Tenant.
 pub type TenantRecord = Record<lh::Tenant, store::DefinitionFacts>;
+/// A stored Principal.
+pub type PrincipalRecord = Record<lh::Principal, store::DefinitionFacts>;
 /// A stored UserTaskDef.
 pub type UserTaskDefRecord = Record<lh::UserTaskDef, store::DefinitionFacts>;
 /// A stored WfSpec.

@@ -15,12 +15,15 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::engine::core::read::DEFAULT_TENANT;
-use crate::engine::core::{Actor, query};
+use crate::engine::core::{Actor, Channel, access, query};
 use crate::engine::service::Peer;
 use crate::engine::writer::Engine;
 
 /// The header that names the tenant.
 const TENANT: &str = "tenantid";
+
+/// Where the RPCs of the LittleHorse service are.
+const LITTLEHORSE: &str = "/littlehorse.LittleHorse/";
 
 /// What the generated code says of an RPC without a function, and of a path without an RPC.
 const STUBS: [&str; 2] = ["Not yet implemented", ""];
@@ -78,7 +81,12 @@ impl<S> Gate<S> {
         if !query::tenant_exists(&snapshot, &tenant).map_err(super::status)? {
             return Err(refused());
         }
-        let Peer { actor, address } = request.extensions().get().cloned().unwrap_or_default();
+        // A call without an actor came past every listener: nothing is known of it.
+        let unknown = || Peer { actor: Actor { channel: Channel::Tcp, ..Default::default() }, ..Default::default() };
+        let Peer { actor, address } = request.extensions().get().cloned().unwrap_or_else(unknown);
+        if let Some(rpc) = request.uri().path().strip_prefix(LITTLEHORSE) {
+            access::check(&snapshot, &tenant, &actor, rpc).map_err(super::status)?;
+        }
         Ok(Caller { tenant, actor, address })
     }
 }
@@ -127,7 +135,7 @@ fn tenant(headers: &HeaderMap) -> Option<String> {
 fn in_words(answer: Response<Body>, path: &str) -> Response<Body> {
     match Status::from_header_map(answer.headers()) {
         Some(status) if status.code() == Code::Unimplemented && STUBS.contains(&status.message()) => {
-            let said = match path.strip_prefix("/littlehorse.LittleHorse/") {
+            let said = match path.strip_prefix(LITTLEHORSE) {
                 Some(rpc) => format!("ostler's engine does not have {rpc}; a LittleHorse server may"),
                 None => format!("ostler's engine does not serve {path} on this address"),
             };

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{Caller, Services, poll};
 use crate::api::littlehorse as lh;
 use crate::api::littlehorse::little_horse_server::LittleHorse;
-use crate::engine::core::query;
+use crate::engine::core::{access, query};
 
 /// The whole trait in one list: each RPC is either a command for the writer or a query on a snapshot, and the code
 /// of all of one kind is the same. Two that no LittleHorse server has either are refused with its words.
@@ -53,7 +53,8 @@ macro_rules! serve {
             }
 
             async fn whoami(&self, request: Request<()>) -> Result<Response<lh::Principal>, Status> {
-                self.query(request, |state, tenant, ()| query::whoami(state, tenant))
+                let actor = Caller::of(&request)?.actor;
+                self.query(request, |state, _, ()| access::whoami(state, &actor))
             }
 
             async fn migrate_wf_spec(
@@ -81,6 +82,8 @@ serve! {
     commands {
         // --- Definitions and administration
         put_tenant(lh::PutTenantRequest) -> lh::Tenant;
+        put_principal(lh::PutPrincipalRequest) -> lh::Principal;
+        delete_principal(lh::DeletePrincipalRequest) -> ();
         put_user_task_def(lh::PutUserTaskDefRequest) -> lh::UserTaskDef;
         delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
@@ -114,6 +117,8 @@ serve! {
         // --- Definitions and administration
         get_tenant(lh::TenantId) -> lh::Tenant;
         search_tenant(lh::SearchTenantRequest) -> lh::TenantIdList;
+        get_principal(lh::PrincipalId) -> lh::Principal;
+        search_principal(lh::SearchPrincipalRequest) -> lh::PrincipalIdList;
         get_user_task_def(lh::UserTaskDefId) -> lh::UserTaskDef;
         get_latest_user_task_def(lh::GetLatestUserTaskDefRequest) -> lh::UserTaskDef;
         search_user_task_def(lh::SearchUserTaskDefRequest) -> lh::UserTaskDefIdList;

@@ -61,7 +61,7 @@ impl Services {
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.
     pub async fn found(&self) {
         let stored = match self.engine.snapshot() {
-            Ok(snapshot) => core::query::tenant_is_stored(&snapshot, DEFAULT_TENANT),
+            Ok(snapshot) => core::access::is_founded(&snapshot),
             Err(fault) => Err(fault.into()),
         };
         if stored != Ok(false) {

@@ -23,7 +23,8 @@ async fn every_listener_serves_the_same_store() {
         let version = client(channel.clone()).get_server_version(()).await.unwrap().into_inner();
         assert_eq!((version.major_version, version.minor_version), (1, 3));
         let me = client(channel.clone()).whoami(()).await.unwrap().into_inner();
-        assert_eq!(me.id.unwrap().id, "anonymous");
+        // Who comes over the network proves nothing; the others are the person whose data it is.
+        assert_eq!(me.id.unwrap().id == "anonymous", number == 0);
     }
     handle.stop().await;
 }

@@ -1,5 +1,6 @@
 //! The commands on definitions and tenants.
 
+pub mod principal;
 pub mod struct_def;
 pub mod task_def;
 pub mod tenant;

@@ -7,6 +7,7 @@ mod definitions;
 mod events;
 mod objects;
 mod page;
+mod principals;
 mod runs;
 mod server;
 mod task_runs;
@@ -23,8 +24,9 @@ pub use events::{
     get_external_event, get_external_event_def, get_workflow_event_def, list_external_events,
     search_external_event_def, search_workflow_event_def,
 };
+pub use principals::{get_principal, search_principal};
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
-pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored, whoami};
+pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored};
 pub use task_runs::{
     count_task_run, get_checkpoint, get_task_def, get_task_run, get_task_worker_group, list_task_runs, search_task_def,
     search_task_run,

@@ -58,23 +58,6 @@ pub fn search_tenant(
     Ok(lh::TenantIdList { results, bookmark })
 }
 
-/// Whoami: without authentication everybody is the anonymous admin.
-pub fn whoami(state: &dyn State, _tenant: &str) -> Result<lh::Principal, Refusal> {
-    let everything = lh::ServerAcl {
-        resources: vec![lh::AclResource::AclAllResources.into()],
-        allowed_actions: vec![lh::AclAction::AllActions.into()],
-        resource_filter: Some(lh::server_acl::ResourceFilter::Name(String::new())),
-    };
-    // It came into being with the store, as the default tenant did.
-    let default = Reader::new(state, DEFAULT_TENANT)?.tenant_record(DEFAULT_TENANT)?;
-    Ok(lh::Principal {
-        id: Some(lh::PrincipalId { id: "anonymous".to_owned() }),
-        created_at: default.and_then(|record| record.message.created_at),
-        per_tenant_acls: Default::default(),
-        global_acls: Some(lh::ServerAcLs { acls: vec![everything] }),
-    })
-}
-
 /// GetServerVersion: that of the API, which is what a client can make something of.
 pub fn get_server_version() -> lh::LittleHorseVersion {
     lh::LittleHorseVersion { major_version: 1, minor_version: 3, patch_version: Some(0), pre_release_identifier: None }

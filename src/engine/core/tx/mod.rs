@@ -11,6 +11,7 @@ use prost_types::Timestamp;
 
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::command::{Actor, Channel, Context, Proof, Refusal};
+use crate::engine::core::definition::principal;
 use crate::engine::core::derive::{self, Derived, Derives};
 use crate::engine::core::index::KeyRows;
 use crate::engine::core::key::{self, ObjKey, RunRef, Word, damaged};
@@ -84,11 +85,14 @@ impl<'a> Tx<'a> {
         let mut tx = Self::bare(state, context);
         tx.tenant = match Reader::new(state, &context.tenant)?.tenant {
             Some(number) => number,
-            None if context.tenant == DEFAULT_TENANT => tx.create_tenant(lh::Tenant {
-                id: Some(lh::TenantId { id: DEFAULT_TENANT.to_owned() }),
-                created_at: Some(tx.now()),
-                ..Default::default()
-            })?,
+            None if context.tenant == DEFAULT_TENANT => {
+                principal::found(&mut tx)?;
+                tx.create_tenant(lh::Tenant {
+                    id: Some(lh::TenantId { id: DEFAULT_TENANT.to_owned() }),
+                    created_at: Some(tx.now()),
+                    ..Default::default()
+                })?
+            }
             None => return Err(unknown_tenant()),
         };
         Ok(tx)

@@ -2,6 +2,7 @@
 
 mod build;
 mod forms;
+mod principals;
 mod spec_types;
 mod specs;
 mod structs;
