@@ -7,14 +7,17 @@
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::UserTaskRunRecord;
-use crate::engine::core::run::Run;
+use crate::engine::core::run::{Run, Trouble};
+use crate::engine::core::task;
 use crate::engine::core::timer::Timer;
 use crate::engine::core::user_task::{cancel, life};
 use crate::engine::core::value::{EvalError, Value, Wrong, evaluate, kind_name, to_text};
 use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx, id};
 use lh::UserTaskRunStatus;
 use lh::node::Node as Kind;
-use lh::ut_action_trigger::{Action, UtHook, UtaReassign};
+use lh::task_run_source::TaskRunSource;
+use lh::user_task_event::{Event, UteTaskExecuted};
+use lh::ut_action_trigger::{Action, UtHook, UtaReassign, UtaTask};
 
 /// Actions that wait for one task at most. Only reminders of many owners could ever be more, and each would be written
 /// again with every change of the task.
@@ -127,7 +130,8 @@ pub fn fire(tx: &mut Tx<'_>, timer: &Timer) -> Result<(), Refusal> {
     match node.actions.get(hook.action as usize).and_then(|trigger| trigger.action.as_ref()) {
         Some(Action::Cancel(_)) => cancel::mark(&mut wf_run, place, &mut record)?,
         Some(Action::Reassign(to)) => reassign(&mut wf_run, place, &mut record, &node, hook.action, to)?,
-        Some(Action::Task(_)) | None => note(wf_run.tx, &record, hook.action, "is of a kind that does nothing"),
+        Some(Action::Task(reminder)) => remind(&mut wf_run, place, &mut record, hook.action, reminder)?,
+        None => note(wf_run.tx, &record, hook.action, "does nothing"),
     }
     tx.put_user_task_run(run, place, &record)?;
     if !life::is_open(&record) {
@@ -185,6 +189,44 @@ fn reassign(
     }
     Ok(())
 }
+
+/// Creates a TaskRun for whoever owns the task by now. What is wrong with it goes to the log: the person works on.
+fn remind(
+    run: &mut Run<'_, '_>,
+    place: Place,
+    record: &mut UserTaskRunRecord,
+    action: u32,
+    reminder: &UtaTask,
+) -> Result<(), Fault> {
+    let Some(task) = &reminder.task else {
+        note(run.tx, record, action, "does nothing: it has no task");
+        return Ok(());
+    };
+    if !life::has_room(record, TASK_RUN_ID + record.message.id.as_ref().map_or(0, prost::Message::encoded_len)) {
+        note(run.tx, record, action, "is not sent: the task is full");
+        return Ok(());
+    }
+    let source = TaskRunSource::UserTaskTrigger(lh::UserTaskTriggerReference {
+        node_run_id: record.message.node_run_id.clone(),
+        user_task_event_number: i32::try_from(record.facts.events).unwrap_or(i32::MAX),
+        user_id: record.message.user_id.clone(),
+        user_group: record.message.user_group.clone(),
+    });
+    match task::schedule(run, place.thread.cast_signed(), task, source) {
+        Ok(task_run) => {
+            let event = Event::TaskExecuted(UteTaskExecuted { task_run: Some(task_run) });
+            life::append(run.tx, run.run, place, record, event)
+        }
+        Err(Trouble::Failure(failure)) => {
+            note(run.tx, record, action, &format!("is not sent: {}", failure.message));
+            Ok(())
+        }
+        Err(Trouble::Fault(fault)) => Err(fault),
+    }
+}
+
+/// What the id of a reminder's TaskRun is longer than that of its task, at most.
+const TASK_RUN_ID: usize = 32;
 
 /// A line for the log about an action.
 fn note(tx: &mut Tx<'_>, record: &UserTaskRunRecord, action: u32, what: &str) {

@@ -66,17 +66,6 @@ fn kinds_that_are_not_built_are_named() {
         "{}",
         refusal.message
     );
-    let mut world = World::default();
-    world.put_form("form", vec![]).expect("put");
-    let reminder = lh::UtActionTrigger {
-        action: Some(lh::ut_action_trigger::Action::Task(Default::default())),
-        delay_seconds: Some(text("soon")),
-        ..Default::default()
-    };
-    let hooked = lh::UserTaskNode { actions: vec![reminder], ..for_user(text("ann")) };
-    let refusal = world.put_spec(with_form(hooked)).expect_err("not built");
-    assert_eq!(refusal.code, Code::Unimplemented);
-    assert!(refusal.message.contains("reminder"), "{}", refusal.message);
 }
 
 #[test]
@@ -297,5 +286,44 @@ fn parents_must_be_there_and_share_what_is_inherited() {
         (child(vec![x(InheritedVar), named("z", PrivateVar)], "flow"), "Ok"),
     ] {
         assert_eq!(verdict(&mut world, request.clone()), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn actions_of_user_tasks_say_what_happens_and_when() {
+    use lh::ut_action_trigger::{Action, UtaCancel, UtaTask};
+    let mut world = World::default();
+    world.put_form("form", vec![]).expect("put");
+    let nag = lh::PutTaskDefRequest { name: "nag".into(), ..Default::default() };
+    world.run(nag).expect("put");
+    let cancel = || Some(Action::Cancel(UtaCancel {}));
+    let remind = |task: Option<&str>, retries| {
+        let named = |name: &str| lh::task_node::TaskToExecute::TaskDefId(lh::TaskDefId { name: name.into() });
+        let node = lh::TaskNode { task_to_execute: task.map(named), retries, ..Default::default() };
+        Some(Action::Task(UtaTask { task: Some(node), mutations: Vec::new() }))
+    };
+    for (action, delay, hook, expected) in [
+        (cancel(), Some(text("soon")), 1, None),
+        (remind(Some("nag"), 0), Some(text("soon")), 0, None),
+        (None, Some(text("soon")), 0, Some("Action 0 does nothing")),
+        (cancel(), None, 0, Some("Action 0 has no delay")),
+        (cancel(), Some(Default::default()), 0, Some("Action 0 has no delay")),
+        (cancel(), Some(text("soon")), 7, Some("Action 0 has unknown hook 7")),
+        (remind(None, 0), Some(text("soon")), 0, Some("it names no TaskDef")),
+        (remind(Some("absent"), 0), Some(text("soon")), 0, Some("Refers to nonexistent TaskDef absent")),
+        (remind(Some("nag"), -1), Some(text("soon")), 0, Some("Cannot have negative retries!")),
+        (Some(Action::Task(UtaTask::default())), Some(text("soon")), 0, Some("Action 0 has no task")),
+    ] {
+        let action = lh::UtActionTrigger { action, delay_seconds: delay, hook };
+        let node = lh::UserTaskNode { actions: vec![action.clone()], ..for_user(text("ann")) };
+        let put = world.put_spec(with_form(node)).map_err(|refusal| (refusal.code, refusal.message));
+        match expected {
+            None => assert!(put.is_ok(), "{put:?}"),
+            Some(wrong) => {
+                let (code, message) = put.expect_err(wrong);
+                assert!(message.ends_with(&format!("invalid: {wrong}")), "{message}");
+                assert_eq!(code, Code::InvalidArgument);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! PutWfSpec and DeleteWfSpec: validation, then the version rules.
 
+mod actions;
 pub mod assignments;
 mod catalogue;
 mod event_nodes;
@@ -21,7 +22,7 @@ use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::id::is_valid_name;
 use crate::engine::core::record::WfSpecRecord;
 use crate::engine::core::value::type_name;
-use crate::engine::core::{Fault, Refusal, Tx};
+use crate::engine::core::{Fault, Refusal, Tx, id};
 
 /// PutWfSpec: a new version, or the latest one when nothing differs from it.
 pub fn put(tx: &mut Tx<'_>, request: lh::PutWfSpecRequest) -> Result<lh::WfSpec, Refusal> {
@@ -55,6 +56,9 @@ pub fn put(tx: &mut Tx<'_>, request: lh::PutWfSpecRequest) -> Result<lh::WfSpec,
     candidate.created_at = Some(tx.now());
     let facts = store::DefinitionFacts { put_by: Some(tx.actor()), deleted: None };
     tx.put_wf_spec(&WfSpecRecord { message: candidate.clone(), facts })?;
+    for warning in actions::warnings(&tx.read(), &candidate)? {
+        tx.note(format!("WfSpec {}: {warning}", candidate.id.as_ref().map(id::wf_spec_text).unwrap_or_default()));
+    }
     Ok(candidate)
 }
 

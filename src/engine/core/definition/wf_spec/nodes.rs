@@ -4,7 +4,7 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::definition::wf_spec::event_nodes;
 use crate::engine::core::definition::wf_spec::typing::Thread;
 use crate::engine::core::definition::wf_spec::validate::Invalid;
-use crate::engine::core::definition::wf_spec::{task, threads};
+use crate::engine::core::definition::wf_spec::{actions, task, threads};
 use crate::engine::core::id::is_valid_name;
 use crate::engine::core::{Reader, Refusal};
 use lh::node::Node;
@@ -15,7 +15,7 @@ pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::
     let kind = match &mut node.node {
         Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
         Some(Node::StartThread(_) | Node::StartMultipleThreads(_) | Node::WaitForThreads(_)) => return Ok(()),
-        Some(Node::UserTask(task)) => return pin_user_task(reader, thread, name, task),
+        Some(Node::UserTask(task)) => return pin_user_task(reader, task),
         // --- Tasks
         Some(Node::Task(task)) => return task::pin(reader, task),
         // --- Events
@@ -31,7 +31,7 @@ pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::
     ))))
 }
 
-fn pin_user_task(reader: &Reader<'_>, thread: &str, name: &str, task: &mut lh::UserTaskNode) -> Result<(), Invalid> {
+fn pin_user_task(reader: &Reader<'_>, task: &mut lh::UserTaskNode) -> Result<(), Invalid> {
     let def_name = &task.user_task_def_name;
     let found = match task.user_task_def_version {
         None => reader.latest_user_task_def(def_name, false)?,
@@ -60,31 +60,7 @@ fn pin_user_task(reader: &Reader<'_>, thread: &str, name: &str, task: &mut lh::U
             _ => return Err(format!("{what} must be a text").into()),
         }
     }
-    actions(thread, name, &task.actions)
-}
-
-/// The actions of a user task say what happens and when. Whether a delay is an INT is known at run time only.
-fn actions(thread: &str, name: &str, actions: &[lh::UtActionTrigger]) -> Result<(), Invalid> {
-    use lh::ut_action_trigger::{Action, UtHook};
-    for (number, trigger) in actions.iter().enumerate() {
-        if UtHook::try_from(trigger.hook).is_err() {
-            return Err(format!("Action {number} has unknown hook {}", trigger.hook).into());
-        }
-        if trigger.delay_seconds.as_ref().is_none_or(|delay| delay.source.is_none()) {
-            return Err(format!("Action {number} has no delay").into());
-        }
-        match &trigger.action {
-            Some(Action::Cancel(_) | Action::Reassign(_)) => {}
-            Some(Action::Task(_)) => {
-                return Err(Invalid::Plain(Refusal::unimplemented(format!(
-                    "Node {name} of ThreadSpec {thread} is a USER_TASK node with a reminder, which this engine does \
-                     not run yet"
-                ))));
-            }
-            None => return Err(format!("Action {number} does nothing").into()),
-        }
-    }
-    Ok(())
+    actions::pin(reader, &mut task.actions)
 }
 
 /// Checks a node of a kind that [`pin`] let through.

@@ -43,6 +43,11 @@ pub(super) fn check(thread: Thread<'_>, task: &lh::TaskNode) -> Result<(), Inval
         }
         None => {}
     }
+    policy(task)
+}
+
+/// How often it is tried again, and after how long.
+pub(super) fn policy(task: &lh::TaskNode) -> Result<(), Invalid> {
     if task.retries < 0 {
         return Err("Cannot have negative retries!".into());
     }

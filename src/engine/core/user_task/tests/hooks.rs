@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use crate::api::littlehorse as lh;
 use crate::engine::core::testing::*;
 use lh::node::Node as Kind;
+use lh::task_node::TaskToExecute;
 use lh::user_task_event::Event;
-use lh::ut_action_trigger::{Action, UtHook, UtaCancel, UtaReassign};
+use lh::ut_action_trigger::{Action, UtHook, UtaCancel, UtaReassign, UtaTask};
 use lh::{LhStatus, UserTaskRunStatus as Status, VariableType as T};
 
 fn action(hook: UtHook, delay: lh::VariableAssignment, action: Action) -> lh::UtActionTrigger {
@@ -186,6 +187,85 @@ fn a_delay_is_an_integer_computed_when_it_is_armed() {
     let (mut bench, id) = started(&[cancel(UtHook::OnArrival, i64::MAX)], &[]);
     bench.pass(1_000_000_000);
     assert_eq!(state(&bench, &id).2, Status::Assigned);
+}
+
+fn remind(hook: UtHook, seconds: i64, task: &str, inputs: Vec<lh::VariableAssignment>) -> lh::UtActionTrigger {
+    let node = lh::TaskNode {
+        task_to_execute: Some(TaskToExecute::TaskDefId(lh::TaskDefId { name: task.into() })),
+        variables: inputs,
+        retries: 2,
+        ..Default::default()
+    };
+    action(hook, lit(i(seconds)), Action::Task(UtaTask { task: Some(node), mutations: Vec::new() }))
+}
+
+/// As [`started`], with a TaskDef `nag` that takes a text.
+fn started_with_nag(actions: &[lh::UtActionTrigger]) -> (Bench, lh::UserTaskRunId) {
+    let mut bench = Bench::default();
+    let input = var_def("who", T::Str).var_def.unwrap();
+    bench.must(lh::PutTaskDefRequest { name: "nag".into(), input_vars: vec![input], ..Default::default() });
+    let user = Some(lit(s("ann")));
+    let id = bench.start(lh::UserTaskNode { actions: actions.to_vec(), ..user_task(user, Some(lit(s("sales")))) });
+    (bench, id)
+}
+
+fn reminder(bench: &Bench, guid: &str) -> Result<lh::TaskRun, crate::engine::core::Refusal> {
+    let id = lh::TaskRunId { wf_run_id: Some(run_id("run")), task_guid: guid.into() };
+    crate::engine::core::query::get_task_run(&bench.state, "default", id)
+}
+
+#[test]
+fn a_reminder_is_for_whoever_owns_the_task_by_then() {
+    let (mut bench, id) = started_with_nag(&[remind(UtHook::OnTaskAssigned, 10, "nag", vec![lit(i(5))])]);
+    bench.pass(4_000);
+    bench.assign(&id, Some("bob"), None, true).unwrap();
+    bench.pass(5_000);
+    let task = bench.task(&id).unwrap();
+    let executed = |task_run| Event::TaskExecuted(lh::user_task_event::UteTaskExecuted { task_run: Some(task_run) });
+    let run = reminder(&bench, "ut-0-1-2").unwrap();
+    assert_eq!(task.events.last().unwrap().event, Some(executed(run.id.clone().unwrap())));
+    assert_eq!(task.events.last().unwrap().time, Some(crate::engine::core::id::timestamp(bench.clock)));
+    let source = lh::UserTaskTriggerReference {
+        node_run_id: task.node_run_id.clone(),
+        user_task_event_number: 2,
+        user_id: Some("bob".into()),
+        user_group: None,
+    };
+    let source = lh::task_run_source::TaskRunSource::UserTaskTrigger(source);
+    assert_eq!(run.source, Some(lh::TaskRunSource { task_run_source: Some(source), wf_spec_id: None }));
+    assert_eq!((run.timeout_seconds, run.total_attempts), (60, 3));
+    assert_eq!(run.input_variables[0].value.as_ref().unwrap().value, s("5"), "converted to what the TaskDef takes");
+    assert_eq!((task.epoch, task.status()), (2, Status::Assigned), "reminding changes nothing else");
+    bench.pass(5_000);
+    assert!(reminder(&bench, "ut-0-1-3").is_ok(), "the one for bob's own assignment");
+    assert_eq!(bench.task(&id).unwrap().events.len(), 4);
+    bench.complete(&id, "bob", &[("name", s("x"))]).unwrap();
+    assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Completed, "the thread waits for no reminder");
+    assert_eq!(crate::engine::core::check(&bench.state), Ok(Vec::new()));
+}
+
+#[test]
+fn a_reminder_that_cannot_be_sent_goes_to_the_log() {
+    let wrong = "For TaskDef nag we need 1 input vars, but we have 0";
+    let (mut bench, id) = started_with_nag(&[remind(UtHook::OnArrival, 1, "nag", vec![])]);
+    let warning =
+        "Action 0 of node form gives 0 inputs to TaskDef nag, which takes 1: this reminder will never be sent";
+    assert_eq!(bench.notes, [format!("WfSpec flow/00000/00000: {warning}")]);
+    bench.pass(1_000);
+    assert!(bench.notes[1].ends_with(&format!("is not sent: Failed calculating TaskRun Input Vars: {wrong}")));
+    assert_eq!(bench.task(&id).unwrap().events.len(), 1);
+    assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Running);
+
+    let (mut bench, id) = started_with_nag(&[remind(UtHook::OnArrival, 1, "nag", vec![lit(s("x"))])]);
+    bench.must(lh::DeleteTaskDefRequest { id: Some(lh::TaskDefId { name: "nag".into() }) });
+    bench.pass(1_000);
+    assert_eq!(bench.notes, ["Action 0 of UserTaskRun run/0-1 is not sent: Appears that TaskDef was deleted!"]);
+    assert_eq!(bench.task(&id).unwrap().events.len(), 1);
+
+    let (mut bench, id) = started_with_nag(&[remind(UtHook::OnArrival, 10, "nag", vec![lit(s("x"))])]);
+    bench.complete(&id, "ann", &[("name", s("x"))]).unwrap();
+    bench.pass(20_000);
+    assert!(reminder(&bench, "ut-0-1-2").is_err(), "nobody is reminded of a finished task");
 }
 
 /// What a person or time does in the model test.
