@@ -3,7 +3,7 @@
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::{Kind, ObjKey, Word};
 use crate::engine::core::record::StructDefRecord;
-use crate::engine::core::value::StructDefs;
+use crate::engine::core::value::{MAX_TYPE_DEPTH, StructDefs, type_depth};
 use crate::engine::core::{Fault, Reader, Refusal, Tx, tx::natural};
 use lh::type_definition::DefinedType;
 
@@ -19,6 +19,9 @@ pub enum TypeError {
     /// It names a primitive type by a number that none has.
     #[error("Unknown VariableType {0}")]
     Unknown(i32),
+    /// Its arrays and maps lie too deep in each other.
+    #[error("A type nested {0} levels deep exceeds the limit of {MAX_TYPE_DEPTH}")]
+    TooDeep(usize),
     /// The store failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -73,8 +76,16 @@ impl Reader<'_> {
 
     /// Checks a type of a definition that is being put, and writes into it the versions of the StructDefs it names.
     pub fn resolve_type(&self, definition: &mut lh::TypeDefinition) -> Result<(), TypeError> {
+        let depth = type_depth(definition);
+        if depth > MAX_TYPE_DEPTH {
+            return Err(TypeError::TooDeep(depth));
+        }
+        self.resolve(definition)
+    }
+
+    fn resolve(&self, definition: &mut lh::TypeDefinition) -> Result<(), TypeError> {
         let inner = |inner: &mut Option<Box<lh::TypeDefinition>>| match inner {
-            Some(inner) => self.resolve_type(inner),
+            Some(inner) => self.resolve(inner),
             None => Ok(()),
         };
         match &mut definition.defined_type {
@@ -94,7 +105,7 @@ impl Reader<'_> {
                 .fields
                 .values_mut()
                 .filter_map(|field| field.field_type.as_mut())
-                .try_for_each(|field_type| self.resolve_type(field_type)),
+                .try_for_each(|field_type| self.resolve(field_type)),
             Some(DefinedType::PrimitiveType(_)) | None => Ok(()),
         }
     }
@@ -103,6 +114,14 @@ impl Reader<'_> {
 impl StructDefs for Reader<'_> {
     fn fields(&self, id: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault> {
         Ok(self.struct_def(id)?.and_then(|record| record.message.struct_def))
+    }
+
+    fn version(&self, id: &lh::StructDefId) -> Result<Option<lh::StructDefId>, Fault> {
+        let found = match id.version {
+            LATEST => self.latest_struct_def(&id.name, false)?,
+            _ => self.struct_def(id)?,
+        };
+        Ok(found.and_then(|record| record.message.id))
     }
 }
 

@@ -11,10 +11,9 @@ use crate::engine::core::key::{self, Index, KeyIndex, Kind, Place, RunRef, Word,
 use crate::engine::core::query::objects::ObjectPage;
 use crate::engine::core::query::page::{self, EXAMINED, Merge, PAGE_BYTES, Position, Query, Range};
 use crate::engine::core::query::{not_there, reader, tasks};
+use crate::engine::core::value::{MASK, hide};
 use crate::engine::core::{Fault, Order, Reader, Refusal, State, Table};
 
-/// What is shown instead of a masked value.
-const MASK: &str = "*****";
 /// The most runs of one page that are looked into for variable filters: those touch objects.
 const EXAMINED_WITH_VARIABLES: usize = 1_000;
 /// Every status a WfRun can have.
@@ -49,6 +48,8 @@ fn masked(mut variable: lh::Variable) -> lh::Variable {
     if variable.masked {
         let mask = lh::variable_value::Value::Str(MASK.to_owned());
         variable.value = Some(lh::VariableValue { value: Some(mask) });
+    } else if let Some(value) = &mut variable.value {
+        value.value = value.value.take().map(hide);
     }
     variable
 }

@@ -38,41 +38,9 @@ fn is_referred_to(thread: &lh::ThreadSpec, node: &str) -> bool {
 
 /// Whether an assignment reads the output of a node, anywhere inside it.
 fn reads(assignment: &lh::VariableAssignment, node: &str) -> bool {
-    let within = |part: Option<&lh::VariableAssignment>| part.is_some_and(|part| reads(part, node));
-    let by_path = match &assignment.path {
-        Some(lh::variable_assignment::Path::LhPath(path)) => {
-            path.path.iter().any(|selector| match &selector.selector_type {
-                Some(lh::lh_path::selector::SelectorType::Dynamic(inner)) => reads(inner, node),
-                _ => false,
-            })
-        }
-        _ => false,
-    };
-    by_path
-        || match &assignment.source {
-            Some(Source::NodeOutput(reference)) => reference.node_name == node,
-            Some(Source::FormatString(format)) => {
-                within(format.format.as_deref()) || format.args.iter().any(|argument| reads(argument, node))
-            }
-            Some(Source::Expression(expression)) => {
-                within(expression.lhs.as_deref()) || within(expression.rhs.as_deref())
-            }
-            Some(Source::SizeOf(size)) => within(size.operand.as_deref()),
-            Some(Source::StructBuilder(builder)) => {
-                builder.value.as_ref().is_some_and(|inner| struct_reads(inner, node))
-            }
-            Some(Source::MapBuilder(builder)) => {
-                builder.entries.iter().any(|entry| within(entry.key.as_ref()) || within(entry.value.as_ref()))
-            }
-            Some(Source::VariableName(_) | Source::LiteralValue(_)) | None => false,
-        }
-}
-
-fn struct_reads(builder: &lh::InlineStructBuilder, node: &str) -> bool {
-    use lh::inline_struct_field_value::StructValue;
-    builder.fields.values().any(|field| match &field.struct_value {
-        Some(StructValue::SimpleValue(assignment)) => reads(assignment, node),
-        Some(StructValue::SubStructure(inner)) => struct_reads(inner, node),
-        None => false,
-    })
+    let mut found = false;
+    assignments::each(assignment, &mut |part| {
+        found |= matches!(&part.source, Some(Source::NodeOutput(reference)) if reference.node_name == node);
+    });
+    found
 }

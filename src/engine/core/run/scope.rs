@@ -120,6 +120,10 @@ impl StructDefs for ThreadScope<'_> {
     fn fields(&self, id: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault> {
         self.reader.fields(id)
     }
+
+    fn version(&self, id: &lh::StructDefId) -> Result<Option<lh::StructDefId>, Fault> {
+        self.reader.version(id)
+    }
 }
 
 impl Scope for ThreadScope<'_> {

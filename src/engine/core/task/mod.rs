@@ -20,23 +20,24 @@ pub use store::{TaskFacet, TaskRef};
 pub use worker::{drop_silent, register};
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::value::{Value, message};
+use crate::engine::core::value::{MASK, Value, hide, message};
 
 /// The largest TaskRun, inputs and results together. A LittleHorse server has the same limit.
 pub const LARGEST: usize = 1_047_000;
 
-/// What is shown instead of a masked value.
-const MASK: &str = "*****";
-
 /// A TaskRun as everybody but its worker sees it.
 pub fn masked(mut task: lh::TaskRun) -> lh::TaskRun {
-    let mask = || Some(message(Some(Value::Str(MASK.to_owned()))));
-    for input in task.input_variables.iter_mut().filter(|input| input.masked) {
-        input.value = mask();
+    let shown = |masked: bool, value: Option<Value>| match masked {
+        true => Some(Value::Str(MASK.to_owned())),
+        false => value.map(hide),
+    };
+    for input in &mut task.input_variables {
+        let value = input.value.take().and_then(|value| value.value);
+        input.value = Some(message(shown(input.masked, value)));
     }
-    for attempt in task.attempts.iter_mut().filter(|attempt| attempt.masked_value) {
+    for attempt in &mut task.attempts {
         if let Some(lh::task_attempt::Result::Output(output)) = &mut attempt.result {
-            *output = mask().unwrap_or_default();
+            output.value = shown(attempt.masked_value, output.value.take());
         }
     }
     task

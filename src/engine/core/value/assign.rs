@@ -1,13 +1,10 @@
 //! Evaluating assignments: source, then path, then cast.
 
-use std::collections::BTreeMap;
-
 use crate::api::littlehorse::{self as lh, Comparator, VariableMutationType};
 use crate::engine::core::value::json_path::JsonPath;
 use crate::engine::core::value::lh_path::{self, Selector};
 use crate::engine::core::value::{
-    Mode, StructDefs, Value, Wrong, cast, coerce, compare, fits, format, json, kind_name, message, operate, tidy,
-    type_of,
+    Mode, StructDefs, Value, Wrong, build, cast, coerce, compare, format, json, kind_name, operate, tidy, type_of,
 };
 use crate::engine::core::{Fault, Refusal};
 use lh::variable_assignment::{Path, Source, expression};
@@ -61,16 +58,13 @@ pub fn evaluate(assignment: &lh::VariableAssignment, scope: &dyn Scope) -> Resul
         Some(Source::FormatString(format)) => Some(Value::Str(format_string(format, scope)?)),
         Some(Source::Expression(expression)) => expression_value(expression, scope)?,
         Some(Source::SizeOf(size)) => Some(Value::Int(size_of(part(size.operand.as_deref(), scope)?.as_ref())?)),
-        Some(Source::StructBuilder(builder)) => Some(Value::Struct(lh::Struct {
-            struct_def_id: builder.struct_def_id.clone(),
-            r#struct: Some(build_struct(builder.value.as_ref(), scope)?),
-        })),
-        Some(Source::MapBuilder(builder)) => Some(Value::Map(build_map(builder, scope)?)),
+        Some(Source::StructBuilder(builder)) => build::structure(builder, scope)?,
+        Some(Source::MapBuilder(builder)) => build::map(builder, scope)?,
     };
     let value = match &assignment.path {
         None => value,
         Some(Path::JsonPath(path)) => read_json_path(value.as_ref(), path)?,
-        Some(Path::LhPath(path)) => lh_path::read(value, &selectors(path, scope)?)?,
+        Some(Path::LhPath(path)) => lh_path::read(scope, value, &selectors(path, scope)?)?,
     };
     Ok(match &assignment.target_type {
         Some(target) => cast(value, target)?,
@@ -78,7 +72,7 @@ pub fn evaluate(assignment: &lh::VariableAssignment, scope: &dyn Scope) -> Resul
     })
 }
 
-fn part(assignment: Option<&lh::VariableAssignment>, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+pub fn part(assignment: Option<&lh::VariableAssignment>, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
     match assignment {
         Some(assignment) => evaluate(assignment, scope),
         None => Err(Wrong::new("VariableAssignment passed with missing source").into()),
@@ -173,40 +167,6 @@ fn size_of(value: Option<&Value>) -> Result<i64, Wrong> {
         _ => return Err(unsized_kind()),
     };
     i64::try_from(size).map_err(|_| unsized_kind())
-}
-
-fn build_struct(builder: Option<&lh::InlineStructBuilder>, scope: &dyn Scope) -> Result<lh::InlineStruct, EvalError> {
-    use lh::inline_struct_field_value::StructValue;
-    let mut fields = BTreeMap::new();
-    for (name, field) in builder.iter().flat_map(|builder| &builder.fields) {
-        let value = match &field.struct_value {
-            Some(StructValue::SimpleValue(assignment)) => evaluate(assignment, scope)?,
-            Some(StructValue::SubStructure(inner)) => Some(Value::Struct(lh::Struct {
-                struct_def_id: None,
-                r#struct: Some(build_struct(Some(inner), scope)?),
-            })),
-            None => None,
-        };
-        fields.insert(name.clone(), lh::StructField { value: Some(message(value)), masked: false });
-    }
-    let built = lh::InlineStruct { fields };
-    fits(prost::Message::encoded_len(&built))?;
-    Ok(built)
-}
-
-fn build_map(builder: &lh::MapBuilder, scope: &dyn Scope) -> Result<lh::Map, EvalError> {
-    let mut entries: Vec<lh::map::Entry> = Vec::new();
-    for entry in &builder.entries {
-        let key = Some(message(part(entry.key.as_ref(), scope)?));
-        let value = Some(message(part(entry.value.as_ref(), scope)?));
-        match entries.iter_mut().find(|old| old.key == key) {
-            Some(old) => old.value = value,
-            None => entries.push(lh::map::Entry { key, value }),
-        }
-    }
-    let built = lh::Map { entries, map_type: builder.map_type.clone() };
-    fits(prost::Message::encoded_len(&built))?;
-    Ok(built)
 }
 
 /// Whether a condition holds: an assignment that must be a BOOL.

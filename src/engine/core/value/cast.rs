@@ -3,7 +3,7 @@
 use crate::api::littlehorse as lh;
 use crate::engine::core::id;
 use crate::engine::core::value::kind::primitive_of;
-use crate::engine::core::value::{Value, Wrong, kind_name, to_text, type_name, value_type_name};
+use crate::engine::core::value::{Value, Wrong, kind_name, message, to_text, type_name, value_type_name};
 use lh::VariableType;
 use lh::type_definition::DefinedType;
 
@@ -112,36 +112,83 @@ pub fn coerce(value: Option<Value>, target: &lh::TypeDefinition) -> Result<Optio
             Value::Array(mut items) => {
                 let wanted = array.array_type.as_deref();
                 let labelled = items.element_type.as_ref();
-                if items.items.is_empty() || labelled.is_none() || labelled.map(type_name) == wanted.map(type_name) {
-                    items.element_type = wanted.cloned();
-                    Ok(Some(Value::Array(items)))
-                } else {
-                    Err(not_coercible(&Value::Array(items), target))
+                let same = labelled.is_some_and(|own| wanted.is_some_and(|wanted| is_same(own, wanted)));
+                if !same && labelled.is_some() && !items.items.is_empty() {
+                    return Err(not_coercible(&Value::Array(items), target));
                 }
+                if let Some(element) = wanted.filter(|_| !same) {
+                    for item in &mut items.items {
+                        item.value = coerce(item.value.take(), element)?;
+                    }
+                }
+                items.element_type = wanted.cloned();
+                Ok(Some(Value::Array(items)))
             }
             other => Err(not_coercible(&other, target)),
         },
         Some(DefinedType::InlineMapDef(wanted)) => match value {
             Value::Map(mut map) => {
-                let name = |definition: &Option<Box<lh::TypeDefinition>>| definition.as_deref().map(type_name);
-                let same = |own: &lh::InlineMapDef| {
-                    name(&own.key_type) == name(&wanted.key_type) && name(&own.value_type) == name(&wanted.value_type)
-                };
-                if map.entries.is_empty() || map.map_type.as_ref().is_none_or(same) {
-                    map.map_type = Some((**wanted).clone());
-                    Ok(Some(Value::Map(map)))
-                } else {
-                    Err(not_coercible(&Value::Map(map), target))
+                let same = map.map_type.as_ref().is_some_and(|own| is_same_map(own, wanted));
+                if !same && map.map_type.is_some() && !map.entries.is_empty() {
+                    return Err(not_coercible(&Value::Map(map), target));
                 }
+                if !same {
+                    relabel(&mut map, wanted)?;
+                }
+                map.map_type = Some((**wanted).clone());
+                Ok(Some(Value::Map(map)))
             }
             other => Err(not_coercible(&other, target)),
         },
         Some(DefinedType::StructDefId(id)) => match value {
-            Value::Struct(value) if value.struct_def_id.as_ref() == Some(id) => Ok(Some(Value::Struct(value))),
+            // Of whatever version: whether the fields are those of the declared one, `admit` finds out.
+            Value::Struct(mut value) if value.struct_def_id.as_ref().is_some_and(|own| own.name == id.name) => {
+                value.struct_def_id = Some(id.clone());
+                Ok(Some(Value::Struct(value)))
+            }
             other => Err(not_coercible(&other, target)),
         },
         Some(DefinedType::InlineStructDef(_)) => Err(not_coercible(&value, target)),
     }
+}
+
+/// Whether two types are called the same, whatever the versions of StructDefs in them.
+pub fn is_same(left: &lh::TypeDefinition, right: &lh::TypeDefinition) -> bool {
+    let inner = |left: &Option<Box<lh::TypeDefinition>>, right: &Option<Box<lh::TypeDefinition>>| match (left, right) {
+        (Some(left), Some(right)) => is_same(left, right),
+        (left, right) => left.is_none() && right.is_none(),
+    };
+    match (&left.defined_type, &right.defined_type) {
+        (Some(DefinedType::StructDefId(left)), Some(DefinedType::StructDefId(right))) => left.name == right.name,
+        (Some(DefinedType::InlineArrayDef(left)), Some(DefinedType::InlineArrayDef(right))) => {
+            inner(&left.array_type, &right.array_type)
+        }
+        (Some(DefinedType::InlineMapDef(left)), Some(DefinedType::InlineMapDef(right))) => is_same_map(left, right),
+        (left, right) => left == right,
+    }
+}
+
+fn is_same_map(left: &lh::InlineMapDef, right: &lh::InlineMapDef) -> bool {
+    let of = |definition: &Option<Box<lh::TypeDefinition>>| definition.as_deref().cloned().unwrap_or_default();
+    is_same(&of(&left.key_type), &of(&right.key_type)) && is_same(&of(&left.value_type), &of(&right.value_type))
+}
+
+/// Makes the entries of a map fit a type.
+pub fn relabel(map: &mut lh::Map, wanted: &lh::InlineMapDef) -> Result<(), Wrong> {
+    let fit = |part: &mut Option<lh::VariableValue>, wanted: &Option<Box<lh::TypeDefinition>>| {
+        let value = part.take().and_then(|part| part.value);
+        let value = match wanted {
+            Some(wanted) => coerce(value, wanted)?,
+            None => value,
+        };
+        *part = Some(message(value));
+        Ok(())
+    };
+    for entry in &mut map.entries {
+        fit(&mut entry.key, &wanted.key_type)?;
+        fit(&mut entry.value, &wanted.value_type)?;
+    }
+    Ok(())
 }
 
 fn not_coercible(value: &Value, target: &lh::TypeDefinition) -> Wrong {

@@ -5,7 +5,7 @@ use crate::api::littlehorse as lh;
 use crate::engine::core::Fault;
 use crate::engine::core::value::cast::primitive_target;
 use crate::engine::core::value::kind::primitive_of;
-use crate::engine::core::value::{EvalError, Value, Wrong, json, message, type_name, value_type_name};
+use crate::engine::core::value::{EvalError, Value, Wrong, json, keepable, message, type_name, value_type_name};
 use lh::VariableType;
 use lh::type_definition::DefinedType;
 
@@ -13,10 +13,24 @@ use lh::type_definition::DefinedType;
 pub trait StructDefs {
     /// The fields of one version.
     fn fields(&self, id: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault>;
+
+    /// The version that a reference means, where it exists: -1 is the newest.
+    fn version(&self, id: &lh::StructDefId) -> Result<Option<lh::StructDefId>, Fault>;
 }
 
 /// Accepts a value for a declared type, or says why not. Null is always accepted.
 pub fn admit(
+    defs: &dyn StructDefs,
+    declared: &lh::TypeDefinition,
+    value: Option<Value>,
+) -> Result<Option<Value>, EvalError> {
+    if let Some(value) = &value {
+        keepable(value)?;
+    }
+    admitted(defs, declared, value)
+}
+
+fn admitted(
     defs: &dyn StructDefs,
     declared: &lh::TypeDefinition,
     value: Option<Value>,
@@ -91,7 +105,7 @@ fn admit_fields(
             return Err(incompatible(format!("Field '{name}' is invalid: {what}")));
         }
         let field_type = field.field_type.clone().unwrap_or_default();
-        let value = match admit(defs, &field_type, value) {
+        let value = match admitted(defs, &field_type, value) {
             Err(EvalError::Wrong(wrong)) => {
                 let what = format!("Field '{name}' is invalid: StructFieldDef validation failed: {wrong}");
                 return Err(incompatible(what));
@@ -103,8 +117,38 @@ fn admit_fields(
     Ok(record)
 }
 
+/// What is shown instead of a masked value.
+pub const MASK: &str = "*****";
+
+/// The value as it is shown: masked fields of records hidden, wherever they lie in it.
+pub fn hide(value: Value) -> Value {
+    let inner = |value: Option<lh::VariableValue>| value.map(|value| message(value.value.map(hide)));
+    match value {
+        Value::Struct(mut value) => {
+            for field in value.r#struct.iter_mut().flat_map(|record| record.fields.values_mut()) {
+                field.value = match field.masked {
+                    true => Some(message(Some(Value::Str(MASK.to_owned())))),
+                    false => inner(field.value.take()),
+                };
+            }
+            Value::Struct(value)
+        }
+        Value::Array(mut array) => {
+            array.items = array.items.into_iter().map(|item| message(item.value.map(hide))).collect();
+            Value::Array(array)
+        }
+        Value::Map(mut map) => {
+            for entry in &mut map.entries {
+                entry.value = inner(entry.value.take());
+            }
+            Value::Map(map)
+        }
+        other => other,
+    }
+}
+
 /// `name/version`, the version as five digits.
-fn struct_def_text(id: &lh::StructDefId) -> String {
+pub fn struct_def_text(id: &lh::StructDefId) -> String {
     format!("{}/{:05}", id.name, id.version)
 }
 
@@ -123,7 +167,7 @@ fn admit_inner(
     let given = value_type_name(value.as_ref());
     // A record says itself what is wrong with it; of everything else the type is what there is to say.
     let says_itself = matches!(value, Some(Value::Struct(_)));
-    admit(defs, declared, value).map(message).map_err(|error| match error {
+    admitted(defs, declared, value).map(message).map_err(|error| match error {
         EvalError::Wrong(_) if !says_itself => {
             let wanted = type_name(declared);
             Wrong::new(format!("{what} type {given} incompatible with expected {part} type {wanted}")).into()

@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::value::{
-    Value, Wrong, fits, from_json, json, kind_name, message, parse_json, text_value, to_text,
+    EvalError, StructDefs, Value, Wrong, fits, from_json, json, keepable, kind_name, message, parse_json, text_value,
+    to_text,
 };
 
 /// One selector, with dynamic ones already evaluated.
@@ -16,30 +17,33 @@ pub enum Selector {
     Index(i64),
 }
 
-/// What stands at the path: null for a missing key, an error for a missing item.
-pub fn read(value: Option<Value>, path: &[Selector]) -> Result<Option<Value>, Wrong> {
+/// What stands at the path: null for a missing key, the default or null for a field that is left out, an error for a
+/// missing item.
+pub fn read(defs: &dyn StructDefs, value: Option<Value>, path: &[Selector]) -> Result<Option<Value>, EvalError> {
     let mut at = value;
     for (position, selector) in path.iter().enumerate() {
         at = match (at, selector) {
             (Some(Value::JsonObj(text) | Value::JsonArr(text)), _) => {
                 let root = parse_json(&text)?;
                 return match read_json(&root, path.get(position..).unwrap_or_default()) {
-                    Some(found) => from_json(found),
+                    Some(found) => Ok(from_json(found)?),
                     None => Ok(None),
                 };
             }
             (Some(Value::Struct(value)), Selector::Key(name)) => {
-                let field = value.r#struct.and_then(|mut inline| inline.fields.remove(name));
-                field.and_then(|field| field.value).and_then(|value| value.value)
+                match value.r#struct.and_then(|mut inline| inline.fields.remove(name)) {
+                    Some(field) => field.value.and_then(|value| value.value),
+                    None => left_out(defs, &value.struct_def_id.unwrap_or_default(), name)?,
+                }
             }
             (Some(Value::Array(mut array)), Selector::Index(index)) => {
                 let place = match usize::try_from(*index) {
                     Ok(place) if place < array.items.len() => place,
                     Ok(_) => {
                         let length = array.items.len();
-                        return Err(Wrong::new(format!("Index {index} out of bounds for length {length}")));
+                        return Err(Wrong::new(format!("Index {index} out of bounds for length {length}")).into());
                     }
-                    Err(_) => return Err(Wrong::new(format!("Array index cannot be negative: {index}"))),
+                    Err(_) => return Err(Wrong::new(format!("Array index cannot be negative: {index}")).into()),
                 };
                 array.items.swap_remove(place).value
             }
@@ -49,10 +53,21 @@ pub fn read(value: Option<Value>, path: &[Selector]) -> Result<Option<Value>, Wr
                 let found = entries.find(|e| e.key.as_ref().and_then(|key| key.value.as_ref()).is_some_and(is_it));
                 found.and_then(|entry| entry.value).and_then(|value| value.value)
             }
-            (other, _) => return Err(Wrong::new(format!("Cannot 'get' on {}", kind_name(other.as_ref())))),
+            (other, _) => return Err(Wrong::new(format!("Cannot 'get' on {}", kind_name(other.as_ref()))).into()),
         };
     }
     Ok(at)
+}
+
+/// The value of a field that a record does not have: what its StructDef says of it.
+fn left_out(defs: &dyn StructDefs, id: &lh::StructDefId, name: &str) -> Result<Option<Value>, EvalError> {
+    match defs.fields(id)?.and_then(|mut def| def.fields.remove(name)) {
+        Some(field) => Ok(field.default_value.and_then(|value| value.value)),
+        None => {
+            let (id, version) = (&id.name, id.version);
+            Err(Wrong::new(format!("could not find field '{name}' on type Struct<{id},v{version}>")).into())
+        }
+    }
 }
 
 fn read_json<'j>(root: &'j Json, path: &[Selector]) -> Option<&'j Json> {
@@ -67,6 +82,7 @@ pub fn write(value: Option<Value>, path: &[Selector], new: Option<Value>) -> Res
     let Some((selector, rest)) = path.split_first() else {
         if let Some(new) = &new {
             fits(prost::Message::encoded_len(&message(Some(new.clone()))))?;
+            keepable(new)?;
         }
         return Ok(new);
     };

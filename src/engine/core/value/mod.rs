@@ -5,6 +5,8 @@
 //! cannot be computed is [`Wrong`], which becomes the failure of a node or a refusal.
 
 mod assign;
+mod bounds;
+mod build;
 mod cast;
 mod check;
 mod compare;
@@ -18,11 +20,14 @@ mod operate;
 mod text;
 
 #[cfg(test)]
+mod struct_tests;
+#[cfg(test)]
 mod tests;
 
 pub use assign::{EvalError, Scope, condition, evaluate, legacy_condition};
+pub use bounds::{MAX_TYPE_DEPTH, keepable, of_type as type_depth};
 pub use cast::{CastRule, cast, cast_rule, coerce};
-pub use check::{StructDefs, admit, tidy};
+pub use check::{MASK, StructDefs, admit, hide, struct_def_text, tidy};
 pub use compare::compare;
 pub use json::{from_json, parse as parse_json, to_json, write as write_json};
 pub use kind::{kind_name, type_name, type_of, value_type_name};

@@ -5,8 +5,9 @@ use crate::engine::core::value::assign::{read_json_path, selectors};
 use crate::engine::core::value::json_path::JsonPath;
 use crate::engine::core::value::lh_path;
 use crate::engine::core::value::{
-    EvalError, Mode, Scope, Value, Wrong, coerce, evaluate, fits, json, kind_name, operate, tidy,
+    EvalError, Mode, Scope, Value, Wrong, admit, coerce, evaluate, fits, json, keepable, kind_name, operate, tidy,
 };
+use lh::type_definition::DefinedType;
 use lh::variable_mutation::RhsValue;
 use lh::variable_mutation::node_output_source::Path;
 
@@ -22,13 +23,13 @@ pub fn mutate(
         .map_err(|_| Wrong::new(format!("Unknown operation number {}", mutation.operation)))?;
     if let Some(path) = &mutation.lhs_lh_path {
         let path = selectors(path, scope)?;
-        let current = lh_path::read(left.clone(), &path)?;
+        let current = lh_path::read(scope, left.clone(), &path)?;
         let right = right_side(mutation, source, scope)?;
         let result = match current {
             None => right,
             current => operate(current, operation, right, Mode::Mutation)?,
         };
-        return Ok(lh_path::write(left, &path, result)?);
+        return admit(scope, declared, lh_path::write(left, &path, result)?);
     }
     let Some(path) = &mutation.lhs_json_path else {
         let right = right_side(mutation, source, scope)?;
@@ -38,7 +39,9 @@ pub fn mutate(
             Operation::Assign => right,
             _ => operate(coerce(left, declared)?, operation, right, Mode::Mutation)?,
         };
-        return Ok(coerce(result, declared)?);
+        let result = coerce(result, declared)?;
+        // A coerced record has the right name; whether it has the right fields is looked at here.
+        return if holds_structs(declared) { admit(scope, declared, result) } else { Ok(result) };
     };
     let Some(Value::JsonObj(text) | Value::JsonArr(text)) = &left else {
         return Err(Wrong::new(format!("Cannot jsonpath on {}", kind_name(left.as_ref()))).into());
@@ -59,6 +62,16 @@ pub fn mutate(
     Ok(Some(if matches!(left, Some(Value::JsonObj(_))) { Value::JsonObj(text) } else { Value::JsonArr(text) }))
 }
 
+fn holds_structs(definition: &lh::TypeDefinition) -> bool {
+    let inner = |inner: &Option<Box<lh::TypeDefinition>>| inner.as_deref().is_some_and(holds_structs);
+    match &definition.defined_type {
+        Some(DefinedType::StructDefId(_)) => true,
+        Some(DefinedType::InlineArrayDef(array)) => inner(&array.array_type),
+        Some(DefinedType::InlineMapDef(map)) => inner(&map.value_type),
+        Some(DefinedType::PrimitiveType(_) | DefinedType::InlineStructDef(_)) | None => false,
+    }
+}
+
 fn right_side(mutation: &lh::VariableMutation, source: &str, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
     let value = match &mutation.rhs_value {
         Some(RhsValue::RhsAssignment(assignment)) => evaluate(assignment, scope)?,
@@ -68,13 +81,14 @@ fn right_side(mutation: &lh::VariableMutation, source: &str, scope: &dyn Scope) 
             match &output.path {
                 None => value,
                 Some(Path::Jsonpath(path)) => read_json_path(value.as_ref(), path)?,
-                Some(Path::LhPath(path)) => lh_path::read(value, &selectors(path, scope)?)?,
+                Some(Path::LhPath(path)) => lh_path::read(scope, value, &selectors(path, scope)?)?,
             }
         }
         None => return Err(Wrong::new("Mutation without a right side").into()),
     };
     if let Some(value) = &value {
         fits(prost::Message::encoded_len(&lh::VariableValue { value: Some(value.clone()) }))?;
+        keepable(value)?;
     }
     Ok(value)
 }

@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::api::littlehorse::{self as lh, VariableMutationType as Operation, VariableType};
-use crate::engine::core::value::cast::coerce_primitive;
+use crate::engine::core::value::cast::{coerce_primitive, is_same, relabel};
 use crate::engine::core::value::text::double_text;
-use crate::engine::core::value::{Value, Wrong, coerce, fits, json, kind_name, to_text, type_name, type_of};
+use crate::engine::core::value::{Value, Wrong, coerce, fits, json, keepable, kind_name, to_text, type_name, type_of};
 
 /// Who asks for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,18 +212,37 @@ fn extend(left: Option<Value>, right: Option<Value>) -> Result<Value, Wrong> {
         }
         Value::Array(left) => extend_array(left, right),
         Value::Map(left) => match right {
-            Value::Map(right) => merge(left, right),
+            Value::Map(mut right) => {
+                if let Some(own) = &left.map_type {
+                    relabel(&mut right, own)?;
+                }
+                merge(left, right)
+            }
             _ => Err(Wrong::new("Cannot extend MAP with non-MAP value")),
         },
         other => Err(refused(Some(&other))),
     }
 }
 
+/// Whether a list says nothing of its items, and is to be joined with one whose items are no lists.
+fn is_unlabelled(left: &lh::Array, right: &lh::Array) -> bool {
+    let of_lists = left.element_type.as_ref().and_then(|element| element.defined_type.as_ref());
+    right.element_type.is_none() && !matches!(of_lists, Some(lh::type_definition::DefinedType::InlineArrayDef(_)))
+}
+
 fn extend_array(mut left: lh::Array, right: Value) -> Result<Value, Wrong> {
-    let own = left.element_type.as_ref().map(type_name);
+    let same = |right: &lh::Array| match (&left.element_type, &right.element_type) {
+        (Some(own), Some(other)) => is_same(own, other),
+        (own, other) => own.is_none() && other.is_none(),
+    };
     match right {
-        Value::Array(right) if right.items.is_empty() || right.element_type.as_ref().map(type_name) == own => {
-            left.items.extend(right.items);
+        // One without a label is meant as a list of items where its items can be that.
+        Value::Array(right) if right.items.is_empty() || same(&right) || is_unlabelled(&left, &right) => {
+            let label = left.element_type.clone().unwrap_or_default();
+            for mut item in right.items {
+                item.value = coerce(item.value, &label)?;
+                left.items.push(item);
+            }
         }
         item => {
             let item = match &left.element_type {
@@ -233,8 +252,9 @@ fn extend_array(mut left: lh::Array, right: Value) -> Result<Value, Wrong> {
             left.items.push(lh::VariableValue { value: item });
         }
     }
-    fits(prost::Message::encoded_len(&left))?;
-    Ok(Value::Array(left))
+    let joined = Value::Array(left);
+    keepable(&joined)?;
+    Ok(joined)
 }
 
 /// Puts the entries of `right` over those of `left`, keeping the order of `left` first.
@@ -245,8 +265,9 @@ fn merge(mut left: lh::Map, right: lh::Map) -> Result<Value, Wrong> {
             None => left.entries.push(entry),
         }
     }
-    fits(prost::Message::encoded_len(&left))?;
-    Ok(Value::Map(left))
+    let merged = Value::Map(left);
+    keepable(&merged)?;
+    Ok(merged)
 }
 
 fn remove_if_present(left: Option<Value>, right: Option<Value>) -> Result<Value, Wrong> {

@@ -18,6 +18,10 @@ impl StructDefs for Names {
     fn fields(&self, _: &lh::StructDefId) -> Result<Option<lh::InlineStructDef>, Fault> {
         Ok(None)
     }
+
+    fn version(&self, _: &lh::StructDefId) -> Result<Option<lh::StructDefId>, Fault> {
+        Ok(None)
+    }
 }
 
 impl Scope for Names {

@@ -4,6 +4,7 @@ use crate::api::littlehorse as lh;
 use lh::VariableAssignment;
 use lh::edge::EdgeCondition;
 use lh::node::Node as Kind;
+use lh::variable_assignment::{Path, Source};
 use lh::variable_mutation::RhsValue;
 
 /// The assignments inside a node, without its edges.
@@ -88,9 +89,63 @@ pub fn of_condition(edge: &lh::Edge) -> Vec<&VariableAssignment> {
 /// The assignments on an edge: of its condition and of its mutations.
 pub fn of_edge(edge: &lh::Edge) -> Vec<&VariableAssignment> {
     let mut all = of_condition(edge);
-    all.extend(edge.variable_mutations.iter().filter_map(|mutation| match &mutation.rhs_value {
-        Some(RhsValue::RhsAssignment(assignment)) => Some(assignment),
-        _ => None,
-    }));
+    for mutation in &edge.variable_mutations {
+        all.extend(mutation.lhs_lh_path.iter().flat_map(of_path));
+        match &mutation.rhs_value {
+            Some(RhsValue::RhsAssignment(assignment)) => all.push(assignment),
+            Some(RhsValue::NodeOutput(output)) => match &output.path {
+                Some(lh::variable_mutation::node_output_source::Path::LhPath(path)) => all.extend(of_path(path)),
+                _ => {}
+            },
+            Some(RhsValue::LiteralValue(_)) | None => {}
+        }
+    }
     all
+}
+
+/// Visits an assignment and every one inside it.
+pub fn each<'a>(assignment: &'a VariableAssignment, visit: &mut dyn FnMut(&'a VariableAssignment)) {
+    visit(assignment);
+    if let Some(Path::LhPath(path)) = &assignment.path {
+        of_path(path).for_each(|dynamic| each(dynamic, visit));
+    }
+    let mut parts: Vec<&VariableAssignment> = Vec::new();
+    match &assignment.source {
+        Some(Source::FormatString(format)) => {
+            parts.extend(format.format.as_deref());
+            parts.extend(&format.args);
+        }
+        Some(Source::Expression(expression)) => {
+            parts.extend(expression.lhs.as_deref());
+            parts.extend(expression.rhs.as_deref());
+        }
+        Some(Source::SizeOf(size)) => parts.extend(size.operand.as_deref()),
+        Some(Source::StructBuilder(builder)) => of_struct(builder.value.as_ref(), &mut parts),
+        Some(Source::MapBuilder(builder)) => {
+            parts.extend(builder.entries.iter().flat_map(|entry| entry.key.iter().chain(&entry.value)));
+        }
+        Some(Source::LiteralValue(_) | Source::NodeOutput(_) | Source::VariableName(_)) | None => {}
+    }
+    for part in parts {
+        each(part, visit);
+    }
+}
+
+/// The assignments that select in a path.
+pub fn of_path(path: &lh::LhPath) -> impl Iterator<Item = &VariableAssignment> {
+    path.path.iter().filter_map(|selector| match &selector.selector_type {
+        Some(lh::lh_path::selector::SelectorType::Dynamic(dynamic)) => Some(dynamic),
+        _ => None,
+    })
+}
+
+fn of_struct<'a>(builder: Option<&'a lh::InlineStructBuilder>, parts: &mut Vec<&'a VariableAssignment>) {
+    use lh::inline_struct_field_value::StructValue;
+    for field in builder.into_iter().flat_map(|builder| builder.fields.values()) {
+        match &field.struct_value {
+            Some(StructValue::SimpleValue(value)) => parts.push(value),
+            Some(StructValue::SubStructure(inner)) => of_struct(Some(inner), parts),
+            None => {}
+        }
+    }
 }

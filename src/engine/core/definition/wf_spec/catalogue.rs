@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::definition::types::LATEST;
+use crate::engine::core::definition::wf_spec::assignments;
 use crate::engine::core::definition::wf_spec::typing::{Known, primitive};
 use crate::engine::core::{Fault, Reader};
 use lh::node::Node as Kind;
 use lh::task_node::TaskToExecute;
+use lh::type_definition::DefinedType;
 use lh::ut_action_trigger::Action;
+use lh::variable_assignment::Source;
 
 /// The names of the TaskDefs that these threads use, as far as they stand there: of TASK nodes and of reminders.
 pub fn task_defs(threads: &BTreeMap<String, lh::ThreadSpec>) -> BTreeSet<&str> {
@@ -36,6 +40,7 @@ pub fn task_defs(threads: &BTreeMap<String, lh::ThreadSpec>) -> BTreeSet<&str> {
 pub(super) struct Catalogue {
     task_defs: BTreeMap<String, lh::TaskDef>,
     external_event_defs: BTreeMap<String, lh::ExternalEventDef>,
+    structs: BTreeMap<(String, i32), lh::StructDef>,
 }
 
 impl Catalogue {
@@ -44,7 +49,18 @@ impl Catalogue {
         let mut catalogue = Self::default();
         for name in task_defs(threads) {
             if let Some(record) = reader.task_def(name)? {
+                catalogue.learn_return(reader, record.message.return_type.as_ref())?;
                 catalogue.task_defs.insert(name.to_owned(), record.message);
+            }
+        }
+        for thread in threads.values() {
+            let variables = thread.variable_defs.iter().filter_map(|def| def.var_def.as_ref()?.type_def.as_ref());
+            for declared in variables {
+                catalogue.learn_type(reader, declared)?;
+            }
+            let edges = thread.nodes.values().flat_map(|node| &node.outgoing_edges).flat_map(assignments::of_edge);
+            for assignment in thread.nodes.values().flat_map(assignments::of_node).chain(edges) {
+                catalogue.learn_built(reader, assignment)?;
             }
         }
         for node in threads.values().flat_map(|thread| thread.nodes.values()) {
@@ -60,9 +76,73 @@ impl Catalogue {
         if !self.external_event_defs.contains_key(name)
             && let Some(record) = reader.external_event_def(name)?
         {
+            self.learn_return(reader, record.message.type_information.as_ref())?;
             self.external_event_defs.insert(name.to_owned(), record.message);
         }
         Ok(())
+    }
+
+    fn learn_return(&mut self, reader: &Reader<'_>, returned: Option<&lh::ReturnType>) -> Result<(), Fault> {
+        returned.and_then(|returned| returned.return_type.as_ref()).map_or(Ok(()), |of| self.learn_type(reader, of))
+    }
+
+    /// Looks up the StructDefs that lie in a type, with those inside them.
+    pub(super) fn learn_type(&mut self, reader: &Reader<'_>, definition: &lh::TypeDefinition) -> Result<(), Fault> {
+        let mut inner = |inner: &Option<Box<lh::TypeDefinition>>| match inner {
+            Some(inner) => self.learn_type(reader, inner),
+            None => Ok(()),
+        };
+        match &definition.defined_type {
+            Some(DefinedType::StructDefId(id)) => self.learn_struct(reader, id),
+            Some(DefinedType::InlineArrayDef(array)) => inner(&array.array_type),
+            Some(DefinedType::InlineMapDef(map)) => {
+                inner(&map.key_type)?;
+                inner(&map.value_type)
+            }
+            Some(DefinedType::InlineStructDef(_) | DefinedType::PrimitiveType(_)) | None => Ok(()),
+        }
+    }
+
+    /// Looks a StructDef up as it is referred to, be it deleted meanwhile.
+    fn learn_struct(&mut self, reader: &Reader<'_>, id: &lh::StructDefId) -> Result<(), Fault> {
+        let key = (id.name.clone(), id.version);
+        if self.structs.contains_key(&key) {
+            return Ok(());
+        }
+        let found = match id.version {
+            LATEST => reader.latest_struct_def(&id.name, false)?,
+            _ => reader.struct_def(id)?,
+        };
+        let Some(def) = found.map(|record| record.message) else { return Ok(()) };
+        for field in def.struct_def.iter().flat_map(|def| def.fields.values()) {
+            if let Some(field_type) = &field.field_type {
+                self.learn_type(reader, field_type)?;
+            }
+        }
+        self.structs.insert(key, def);
+        Ok(())
+    }
+
+    /// Looks up what an assignment builds or casts to.
+    fn learn_built(&mut self, reader: &Reader<'_>, assignment: &lh::VariableAssignment) -> Result<(), Fault> {
+        let mut outcome = Ok(());
+        assignments::each(assignment, &mut |part| {
+            let built = match &part.source {
+                Some(Source::StructBuilder(builder)) => builder.struct_def_id.as_ref(),
+                _ => None,
+            };
+            let of_builder = built.map_or(Ok(()), |id| self.learn_struct(reader, id));
+            let of_target = part.target_type.as_ref().map_or(Ok(()), |target| self.learn_type(reader, target));
+            if outcome.is_ok() {
+                outcome = of_builder.and(of_target);
+            }
+        });
+        outcome
+    }
+
+    /// The StructDef of this id.
+    pub(super) fn struct_def(&self, id: &lh::StructDefId) -> Option<&lh::StructDef> {
+        self.structs.get(&(id.name.clone(), id.version))
     }
 
     /// The TaskDef of this name.

@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod assignments;
+mod builders;
 mod catalogue;
 mod event_nodes;
 mod interrupts;

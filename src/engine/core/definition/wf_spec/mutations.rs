@@ -23,7 +23,20 @@ pub(super) fn check(
         if is_assignable(lhs, rhs) {
             return Ok(());
         }
-        return Err(format!("Cannot assign {} to {} without explicit casting.", cast_name(rhs), cast_name(lhs)));
+        let alike = |lhs: &lh::TypeDefinition, rhs: &lh::TypeDefinition| match (&lhs.defined_type, &rhs.defined_type) {
+            (Some(DefinedType::InlineArrayDef(_)), Some(DefinedType::InlineArrayDef(_)))
+            | (Some(DefinedType::InlineMapDef(_)), Some(DefinedType::InlineMapDef(_))) => {
+                Some(format!("Cannot use a {} as a {}", type_name(rhs), type_name(lhs)))
+            }
+            (Some(DefinedType::StructDefId(_)), Some(DefinedType::StructDefId(_))) => {
+                Some(format!("Cannot assign {} to {} without explicit casting.", type_name(rhs), type_name(lhs)))
+            }
+            _ => None,
+        };
+        return Err(match alike(lhs, rhs) {
+            Some(wrong) => format!("Mutation of variable {name} invalid: {wrong}"),
+            None => format!("Cannot assign {} to {} without explicit casting.", cast_name(rhs), cast_name(lhs)),
+        });
     }
     let result =
         result(lhs, operation, rhs).map_err(|wrong| format!("Mutation of variable {name} invalid: {wrong}"))?;
@@ -65,12 +78,14 @@ pub(super) fn result(
             Ok(lhs.clone())
         }
         Some(DefinedType::InlineMapDef(_)) => {
-            of_map(operation, rhs)?;
+            of_map(operation, rhs, lhs)?;
             Ok(lhs.clone())
         }
-        Some(DefinedType::StructDefId(_) | DefinedType::InlineStructDef(_)) => {
-            Err(format!("Unsupported operation for Structs: {}", operation.as_str_name()))
-        }
+        Some(DefinedType::StructDefId(_) | DefinedType::InlineStructDef(_)) => Err(match operation {
+            Op::RemoveKey => "Cannot remove a key from a Struct".to_owned(),
+            Op::Extend => "Cannot extend a Struct".to_owned(),
+            operation => no_such_operation(operation, "a Struct"),
+        }),
     }
 }
 
@@ -126,34 +141,55 @@ fn of_array(
     lhs: &lh::TypeDefinition,
 ) -> Result<(), String> {
     let of = || item.map(type_name).unwrap_or_default();
-    let is_item = item.is_none_or(|item| is_assignable(item, rhs));
+    let is_item = !is_null(rhs) && item.is_none_or(|item| is_assignable(item, rhs));
+    let is_list = is_assignable(lhs, rhs) && !is_null(rhs) && !is_untyped_list(rhs);
     match operation {
-        Op::Extend if is_item || is_assignable(lhs, rhs) => Ok(()),
+        Op::Extend if is_item || is_list => Ok(()),
         Op::Extend => Err(format!("Cannot extend an Array of {} with type {}", of(), type_name(rhs))),
         Op::RemoveIfPresent if is_item => Ok(()),
         Op::RemoveIfPresent => {
-            Err(format!("Cannot call REMOVE_IF_PRESENT on an Array of {} with type {}", of(), type_name(rhs)))
+            let (of, with) = (of(), type_name(rhs));
+            Err(format!("Cannot call REMOVE_IF_PRESENT on an Array of type {of} with argument of type {with}"))
         }
         Op::RemoveIndex if matches!(as_primitive(rhs), Some(Int | Double)) => Ok(()),
         Op::RemoveIndex => {
-            Err(format!("Cannot call REMOVE_INDEX on an Array with non-numeric argument: {}", type_name(rhs)))
+            Err(format!("Cannot call REMOVE_INDEX on an ARRAY with non-numeric argument: {}", type_name(rhs)))
         }
         Op::Add => Err("Cannot add to an Array. Use EXTEND instead.".to_owned()),
-        Op::RemoveKey => Err("Cannot call REMOVE_KEY on an Array. Did you mean REMOVE_INDEX?".to_owned()),
+        Op::RemoveKey => Err("Cannot call REMOVE_KEY on an ARRAY. Did you mean REMOVE_INDEX?".to_owned()),
+        Op::Multiply => Err("Cannot multiply an Array.".to_owned()),
         operation => Err(no_such_operation(operation, "an Array")),
     }
 }
 
-fn of_map(operation: Op, rhs: &lh::TypeDefinition) -> Result<(), String> {
+fn of_map(operation: Op, rhs: &lh::TypeDefinition, lhs: &lh::TypeDefinition) -> Result<(), String> {
     match operation {
-        Op::Extend if is_null(rhs) || matches!(rhs.defined_type, Some(DefinedType::InlineMapDef(_))) => Ok(()),
+        Op::Extend if is_map(rhs) && is_assignable(lhs, rhs) => Ok(()),
+        // LittleHorse lets entries of other types into the map.
+        Op::Extend if is_map(rhs) => Err(format!("Cannot use a {} as a {}", type_name(rhs), type_name(lhs))),
         Op::Extend => Err(format!(
             "Cannot extend a Map with type {}. EXTEND on a Map requires a Map argument to merge into this Map.",
             type_name(rhs)
         )),
         Op::RemoveKey => Ok(()),
         Op::Add => Err("Cannot add to a Map. Use EXTEND to put an entry.".to_owned()),
+        Op::Multiply => Err("Cannot multiply a Map.".to_owned()),
+        Op::RemoveIfPresent | Op::RemoveIndex => {
+            Err(format!("Cannot call {} on a Map. Use REMOVE_KEY instead.", operation.as_str_name()))
+        }
         operation => Err(no_such_operation(operation, "a Map")),
+    }
+}
+
+fn is_map(definition: &lh::TypeDefinition) -> bool {
+    matches!(definition.defined_type, Some(DefinedType::InlineMapDef(_)))
+}
+
+/// Whether it is the type of a list whose items nothing is known of.
+fn is_untyped_list(definition: &lh::TypeDefinition) -> bool {
+    match &definition.defined_type {
+        Some(DefinedType::InlineArrayDef(array)) => array.array_type.as_deref().is_none_or(is_null),
+        _ => false,
     }
 }
 

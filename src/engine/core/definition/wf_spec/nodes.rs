@@ -88,7 +88,7 @@ pub(super) fn check(thread: Thread<'_>, name: &str, node: &lh::Node) -> Result<(
 fn exit_node(thread: Thread<'_>, exit: &lh::ExitNode) -> Result<(), Invalid> {
     match &exit.result {
         Some(lh::exit_node::Result::ReturnContent(content)) => {
-            thread.content(content)?;
+            thread.content(content).map_err(|wrong| format!("Invalid output type for the Node: {wrong}"))?;
         }
         Some(lh::exit_node::Result::FailureDef(failure)) => {
             let name = &failure.failure_name;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
-use crate::engine::core::definition::wf_spec::{mutations, var_name};
+use crate::engine::core::definition::wf_spec::{builders, mutations, var_name};
 use crate::engine::core::value::{CastRule, cast_rule, type_name, type_of};
 use crate::engine::core::{Fault, Reader};
 use lh::VariableType;
@@ -114,7 +114,7 @@ impl Thread<'_> {
         Ok(Some(target.clone()))
     }
 
-    fn optional(&self, assignment: Option<&lh::VariableAssignment>) -> Result<Known, String> {
+    pub(super) fn optional(&self, assignment: Option<&lh::VariableAssignment>) -> Result<Known, String> {
         self.assignment(assignment.ok_or_else(missing_source)?)
     }
 
@@ -142,25 +142,8 @@ impl Thread<'_> {
                 }
                 Ok(Some(primitive(VariableType::Int)))
             }
-            // There is no PutStructDef yet, so no StructDef that it could mean.
-            Source::StructBuilder(builder) => {
-                let name = builder.struct_def_id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
-                Err(format!("Refers to non-existent StructDef {name}"))
-            }
-            Source::MapBuilder(builder) => {
-                for entry in &builder.entries {
-                    self.optional(entry.key.as_ref())?;
-                    self.optional(entry.value.as_ref())?;
-                }
-                if builder.entries.is_empty() && builder.map_type.is_none() {
-                    return Err("Cannot build an untyped empty Map; declare the Map's key and value types (map_type)."
-                        .to_owned());
-                }
-                Ok(builder.map_type.clone().map(|map| lh::TypeDefinition {
-                    defined_type: Some(DefinedType::InlineMapDef(Box::new(map))),
-                    masked: false,
-                }))
-            }
+            Source::StructBuilder(builder) => builders::structure(self, builder).map(Some),
+            Source::MapBuilder(builder) => builders::map(self, builder),
         }
     }
 
@@ -192,7 +175,8 @@ impl Thread<'_> {
         }
     }
 
-    fn at_path(&self, mut at: Known, path: &lh::LhPath) -> Result<Known, String> {
+    /// The type of what stands at a path in a value of a type.
+    pub(super) fn at_path(&self, mut at: Known, path: &lh::LhPath) -> Result<Known, String> {
         for selector in &path.path {
             let Some(selector) = &selector.selector_type else {
                 return Err("LHPath passed with missing selector".to_owned());
@@ -201,39 +185,50 @@ impl Thread<'_> {
                 self.assignment(dynamic)?;
             }
             let Some(definition) = at else { return Ok(None) };
-            at = match definition.defined_type {
-                Some(DefinedType::InlineArrayDef(array)) => {
-                    if matches!(selector, SelectorType::Key(_)) {
-                        return Err("Expected numeric index selector for Array type".to_owned());
-                    }
-                    array.array_type.map(|inner| *inner)
-                }
-                Some(DefinedType::InlineMapDef(map)) => {
-                    if matches!(selector, SelectorType::Index(_)) {
-                        return Err("Expected key selector for Map type".to_owned());
-                    }
-                    map.value_type.map(|inner| *inner)
-                }
-                Some(DefinedType::PrimitiveType(number))
-                    if !matches!(VariableType::try_from(number), Ok(VariableType::JsonObj | VariableType::JsonArr)) =>
-                {
-                    let (path, on) = (
-                        path_text(path),
-                        type_name(&lh::TypeDefinition {
-                            defined_type: Some(DefinedType::PrimitiveType(number)),
-                            masked: false,
-                        }),
-                    );
-                    return Err(format!("Failed fetching LHPath to '{path}' on Type '{on}'"));
-                }
-                _ => return Ok(None),
-            };
+            at = self.selected(&definition, selector, path)?;
         }
         Ok(at)
     }
+
+    fn selected(&self, from: &lh::TypeDefinition, selector: &SelectorType, path: &lh::LhPath) -> Result<Known, String> {
+        match &from.defined_type {
+            Some(DefinedType::InlineArrayDef(array)) => match selector {
+                SelectorType::Key(key) => {
+                    Err(format!("Expected numeric index selector for Array type, got key selector '{key}'"))
+                }
+                SelectorType::Index(_) | SelectorType::Dynamic(_) => Ok(array.array_type.as_deref().cloned()),
+            },
+            Some(DefinedType::InlineMapDef(map)) => match selector {
+                SelectorType::Index(index) => {
+                    Err(format!("Expected key selector for Map type, got index selector '{index}'"))
+                }
+                SelectorType::Key(_) | SelectorType::Dynamic(_) => Ok(map.value_type.as_deref().cloned()),
+            },
+            Some(DefinedType::StructDefId(id)) => {
+                let def = self.catalogue.struct_def(id).and_then(|def| def.struct_def.as_ref());
+                let name = match selector {
+                    SelectorType::Key(name) => name.as_str(),
+                    // Clients know the text that names no field for a number.
+                    SelectorType::Index(_) => "",
+                    SelectorType::Dynamic(_) => return Ok(None),
+                };
+                match def.and_then(|def| def.fields.get(name)) {
+                    Some(field) => Ok(field.field_type.clone()),
+                    None => Err(format!("could not find field '{name}' on type {}", type_name(from))),
+                }
+            }
+            Some(DefinedType::PrimitiveType(number))
+                if !matches!(VariableType::try_from(*number), Ok(VariableType::JsonObj | VariableType::JsonArr)) =>
+            {
+                let (path, on) = (path_text(path), type_name(from));
+                Err(format!("Failed fetching LHPath to '{path}' on Type '{on}'"))
+            }
+            Some(DefinedType::PrimitiveType(_) | DefinedType::InlineStructDef(_)) | None => Ok(None),
+        }
+    }
 }
 
-fn missing_source() -> String {
+pub(super) fn missing_source() -> String {
     "VariableAssignment passed with missing source".to_owned()
 }
 

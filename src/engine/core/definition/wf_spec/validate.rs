@@ -188,7 +188,9 @@ fn types(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), Refusal> {
                 TypeError::NoStructDef(_) => {
                     Refusal::invalid(format!("{place} refers to non-existent StructDef: {error}"))
                 }
-                TypeError::Unknown(_) => Refusal::invalid(format!("{place} has an unknown type: {error}")),
+                TypeError::Unknown(_) | TypeError::TooDeep(_) => {
+                    Refusal::invalid(format!("{place} has an invalid type: {error}"))
+                }
             })?;
             map_keys(type_def).map_err(|wrong| Refusal::invalid(format!("{place} {wrong}")))?;
         }
@@ -313,7 +315,13 @@ fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation
     use lh::variable_mutation::{RhsValue, node_output_source::Path};
     let operation = mutations::operation(mutation.operation)?;
     let rhs = match &mutation.rhs_value {
-        Some(RhsValue::RhsAssignment(assignment)) => thread.assignment(assignment)?,
+        Some(RhsValue::RhsAssignment(assignment)) => {
+            let is_built = matches!(assignment.source, Some(lh::variable_assignment::Source::StructBuilder(_)));
+            thread.assignment(assignment).map_err(|wrong| match is_built {
+                true => format!("Mutation of variable {} invalid: {wrong}", mutation.lhs_name),
+                false => wrong,
+            })?
+        }
         Some(RhsValue::LiteralValue(value)) => {
             Some(value.value.as_ref().map(crate::engine::core::value::type_of).unwrap_or_default())
         }
@@ -323,11 +331,16 @@ fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation
         },
         None => return Err("VariableAssignment passed with missing source".to_owned()),
     };
-    // What lies at a path of the variable is known at run time only.
-    if mutation.lhs_json_path.is_some() || mutation.lhs_lh_path.is_some() {
+    // What lies at a JSON path is known at run time only.
+    if mutation.lhs_json_path.is_some() {
         return Ok(());
     }
-    match (thread.variable(&mutation.lhs_name), rhs) {
+    let declared = thread.variable(&mutation.lhs_name);
+    let target = match &mutation.lhs_lh_path {
+        Some(path) => thread.at_path(declared, path)?,
+        None => declared,
+    };
+    match (target, rhs) {
         (Some(lhs), Some(rhs)) => mutations::check(&mutation.lhs_name, &lhs, operation, &rhs),
         _ => Ok(()),
     }
