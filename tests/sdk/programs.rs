@@ -11,16 +11,20 @@ use crate::server::{Server, lines_of};
 
 /// What a newcomer does with the SDKs, a program a row.
 pub const PROGRAMS: &[&str] = &[
+    "tests/sdk/java/Approval.java",
     "tests/sdk/java/Orders.java",
     "tests/sdk/node/orders.cjs",
     "tests/sdk/node/saga.cjs",
     "tests/sdk/python/approval.py",
+    "tests/sdk/python/deadlines.py",
     "tests/sdk/python/exceptions.py",
     "tests/sdk/python/expense.py",
     "tests/sdk/python/orders.py",
+    "tests/sdk/python/restarts.py",
     "tests/sdk/python/retries.py",
     "tests/sdk/python/saga.py",
     "tests/sdk/python/structs.py",
+    "tests/sdk/python/threads.py",
     "tests/sdk/python/workers.py",
 ];
 

@@ -82,7 +82,9 @@ def work(**tasks):
 def start_workers(**tasks):
     """A worker for each of the tasks, in the background; one that finds no server tries again."""
     async def all_of_them():
-        workers = [LHTaskWorker(function, named(name), config) for name, function in tasks.items()]
+        # A config keeps its channels, and these belong to the event loop that first used them.
+        own = LHConfig()
+        workers = [LHTaskWorker(function, named(name), own) for name, function in tasks.items()]
         await asyncio.gather(*(worker.start() for worker in workers))
 
     def background():
