@@ -76,6 +76,7 @@ fn model(now: Timestamp) -> Model {
         look: Look { color: true, unicode: true },
         size: app::Size { width: SIZE.width, height: SIZE.height },
         now: Now { since_start: Duration::ZERO, wall: now },
+        service: app::Service::Impossible,
         seed: 7,
     })
 }

@@ -124,6 +124,8 @@ pub enum Effect {
         /// Whose.
         key: DraftKey,
     },
+    /// Install the service that runs the engine without an inbox. Answered by `Msg::ServiceInstalled`.
+    InstallService,
     /// Put a text on the clipboard, as well as the terminal can. No answer.
     Copy {
         /// The text; may have several lines, has no control characters beside line breaks.

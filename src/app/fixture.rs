@@ -151,6 +151,7 @@ impl World {
             look: Look { color: true, unicode: true },
             size: Size { width, height },
             now: Now { since_start: Duration::ZERO, wall: now() },
+            service: crate::app::Service::Impossible,
             seed: 7,
         });
         let drafts = std::collections::BTreeMap::new();

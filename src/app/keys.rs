@@ -183,6 +183,9 @@ impl Model {
                 let timers = matches!(self.quitting.as_ref().map(|quitting| quitting.stage), Some(Stage::Timers(_)));
                 if timers { self.wait_for_answers(None, effects) } else { self.end(None, effects) }
             }
+            Some('i') if matches!(self.quitting.as_ref().map(|quitting| quitting.stage), Some(Stage::Timers(_))) => {
+                self.install_service(effects);
+            }
             // Who sent a signal does not take it back with a key.
             _ if self.quitting.as_ref().is_some_and(|quitting| quitting.signal.is_some()) => {}
             _ => self.quitting = None,

@@ -35,6 +35,7 @@ pub use model::{Focus, Look, Model, Setup, Size};
 pub use msg::{Msg, Now, Signal};
 pub use notice::Notice;
 pub use pages::FooterItem;
+pub use quit::Service;
 pub use sheet::{Sheet, SheetLine, Tone, wrap};
 
 /// What the runtime has to do after an update.

@@ -16,7 +16,7 @@ use super::msg::Now;
 use super::notice::Notice;
 use super::open::OpenTask;
 use super::overlay::Overlay;
-use super::quit::Quitting;
+use super::quit::{Quitting, Service};
 use super::runs::{RunView, Start};
 use super::sheet::Tone;
 use crate::domain::{Connection, Count, DraftKey, HostInfo, Identity, Order, TaskId, TaskRow, View};
@@ -52,6 +52,8 @@ pub struct Setup {
     pub size: Size,
     /// The time.
     pub now: Now,
+    /// Whether the engine runs as a service.
+    pub service: Service,
     /// Any number: spreads the polls of many ostlers over time.
     pub seed: u64,
 }
@@ -118,6 +120,9 @@ pub struct Model {
     /// Actions whose outcome nobody could tell.
     pub(crate) unknown: Vec<String>,
     pub(crate) quitting: Option<Quitting>,
+    pub(crate) service: Service,
+    /// What is told on the normal screen at the end.
+    pub(crate) parting: Vec<String>,
     /// Texts of prompts that were left, by what they were for.
     pub(crate) left_texts: BTreeMap<(u8, TaskId), String>,
     pub(crate) line_history: Vec<String>,
@@ -159,6 +164,8 @@ impl Model {
             pending: BTreeMap::new(),
             unknown: Vec::new(),
             quitting: None,
+            service: setup.service,
+            parting: Vec::new(),
             left_texts: BTreeMap::new(),
             line_history: Vec::new(),
             workflows: Vec::new(),

@@ -143,6 +143,11 @@ pub enum Msg {
         /// The draft, if there is one that can be read.
         result: Result<Option<Draft>, Trouble>,
     },
+    /// Answers `InstallService`.
+    ServiceInstalled {
+        /// What was done, in sentences, or why it was not.
+        result: Result<Vec<String>, Trouble>,
+    },
     /// Answers `Edit`.
     Edited {
         /// Of the effect.

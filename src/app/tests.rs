@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::fixture::{World, ago, detail, host, task, tasks};
-use super::{Effect, Focus, Msg, Signal, Size, Tone};
+use super::{Effect, Focus, Msg, Service, Signal, Size, Tone};
 use crate::domain::*;
 use crate::input::{Chord, Key};
 
@@ -258,6 +258,41 @@ fn quitting_says_what_waits() {
     assert!(world.model.quitting.is_none());
     world.keys("q q");
     assert!(matches!(world.log.last(), Some(Effect::Quit { .. })));
+}
+
+#[test]
+fn quitting_offers_the_service_that_goes_on_with_the_timers() {
+    let leaving = |service: Service| {
+        let mut world = World::new(80, 24, tasks());
+        world.host = HostInfo { pending_timers: Some(2), ..host() };
+        world.model.service = service;
+        world.keys("q");
+        world
+    };
+    let text = |world: &World| {
+        let sheet = super::pages::bottom_sheet(&world.model, 200).unwrap();
+        sheet.lines.iter().flat_map(|line| &line.spans).map(|span| span.1.clone()).collect::<String>()
+    };
+    // It is there already: there is nothing to ask.
+    assert!(matches!(leaving(Service::Installed).log.last(), Some(Effect::Quit { .. })));
+    let mut world = leaving(Service::Impossible);
+    assert!(!text(&world).contains("service install"));
+    world.keys("i");
+    assert!(!world.log.contains(&Effect::InstallService));
+
+    let mut world = leaving(Service::Possible);
+    assert!(text(&world).contains("`ostler service install` (i)"), "{}", text(&world));
+    world.keys("i");
+    assert_eq!(world.log.last(), Some(&Effect::InstallService));
+    let failed = Trouble::Local("There is no systemctl.".to_owned());
+    world.send(Msg::ServiceInstalled { result: Err(failed) });
+    assert!(text(&world).starts_with("There is no systemctl."), "{}", text(&world));
+    world.keys("i");
+    world.send(Msg::ServiceInstalled { result: Ok(vec!["Installed it.".to_owned()]) });
+    match world.log.last() {
+        Some(Effect::Quit { exit }) => assert_eq!(exit.notes, ["Installed it."]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Model {
             Msg::ExamplesLoaded { ticket, result } => self.examples_loaded(ticket, result),
             Msg::DraftKept { ticket, result } => self.draft_kept(ticket, result),
             Msg::DraftFound { key, result } => self.draft_found(&key, result),
+            Msg::ServiceInstalled { result } => self.service_installed(result, &mut effects),
             Msg::Edited { ticket, result } => {
                 if let Some(pending) = self.pending.remove(&ticket)
                     && let PendingKind::Editor(key, index) = pending.kind

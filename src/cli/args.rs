@@ -34,6 +34,8 @@ pub(super) enum Command {
     Restore(RestoreArgs),
     /// Compare everything in the store with everything else in it; also while it is being served
     Doctor(DoctorArgs),
+    /// Run the engine as a service of yours, so that timers run on without an inbox
+    Service(ServiceArgs),
     /// Print where ostler reads and keeps its files
     Paths(PathsArgs),
 }
@@ -136,6 +138,58 @@ impl StoreArgs {
     /// The flags as the configuration takes them.
     pub(super) fn flags(&self) -> Flags {
         Flags { bundled: true, data_dir: self.data.data_dir.clone(), ..Flags::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServiceArgs {
+    #[command(subcommand)]
+    pub(super) what: ServiceCommand,
+}
+
+/// What to do with the service.
+#[derive(Debug, Subcommand)]
+pub(super) enum ServiceCommand {
+    /// Write a unit for your systemd, enable it and start it
+    Install(UnitArgs),
+    /// Stop it and remove the unit
+    Remove,
+    /// Say how it is
+    Status,
+    /// Print the unit instead of installing it
+    Print {
+        #[command(flatten)]
+        unit: UnitArgs,
+        /// The one for a whole machine, with a user of its own
+        #[arg(long)]
+        system: bool,
+    },
+}
+
+/// What the service serves.
+#[derive(Debug, Args)]
+pub(super) struct UnitArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Let LittleHorse clients in on this loopback address, such as 127.0.0.1:2023
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// Tell health and metrics over HTTP on this loopback address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    metrics: Option<SocketAddr>,
+}
+
+impl UnitArgs {
+    /// As arguments of `serve`. A relative path would be another one there.
+    pub(super) fn arguments(&self) -> std::io::Result<Vec<String>> {
+        let mut arguments = Vec::new();
+        if let Some(directory) = &self.data.data_dir {
+            arguments.extend(["--data-dir".to_owned(), std::path::absolute(directory)?.display().to_string()]);
+        }
+        for (flag, address) in [("--listen", self.listen), ("--metrics", self.metrics)] {
+            arguments.extend(address.into_iter().flat_map(|address| [flag.to_owned(), address.to_string()]));
+        }
+        Ok(arguments)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::{Config, Origin, Target};
 use crate::domain::Identity;
 use crate::engine::host::Options;
 use crate::gateway::{Connector, Gateway, RemoteConnector};
-use crate::local::Drafts;
+use crate::local::{Drafts, Service};
 use crate::runtime::{self, RuntimeOptions};
 
 /// The group of whoever looks at the demo without naming one: in a throwaway engine Unix groups mean nothing.
@@ -31,7 +31,7 @@ pub(super) fn run(args: &InboxArgs) -> Result<ExitCode, Failure> {
         Target::Server(address) => {
             let connector = RemoteConnector::new(address).map_err(|error| Failure::Address(error.to_string()))?;
             let drafts = drafts(&config, connector.address());
-            leave(screen(Arc::new(connector), &config, me, drafts)?)
+            leave(screen(Arc::new(connector), &config, me, drafts, None)?)
         }
         Target::Bundled => {
             let options = Options {
@@ -46,7 +46,8 @@ pub(super) fn run(args: &InboxArgs) -> Result<ExitCode, Failure> {
             let waiting = waiting()?;
             let connector = Arc::new(LocalConnector::new(options));
             let place = waiting.block_on(connector.open())?;
-            let left = screen(connector.clone(), &config, me, drafts(&config, &place));
+            let service = service(&config, args)?;
+            let left = screen(connector.clone(), &config, me, drafts(&config, &place), service);
             waiting.block_on(connector.stop());
             leave(left?)
         }
@@ -76,7 +77,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, Failure> {
     let waiting = waiting()?;
     let left = waiting.block_on(prepare(&connector, &config, &me)).and_then(|place| {
         let drafts = Drafts::new(scratch.path().join("drafts"), place, config.tenant.value.clone());
-        screen(connector.clone(), &config, me, drafts)
+        screen(connector.clone(), &config, me, drafts, None)
     });
     waiting.block_on(connector.stop());
     leave(left?)
@@ -91,6 +92,23 @@ async fn prepare(connector: &Arc<LocalConnector>, config: &Config, me: &Identity
     Ok(place)
 }
 
+/// The service that would go on with this engine when the inbox ends.
+fn service(config: &Config, args: &InboxArgs) -> Result<Option<Service>, Failure> {
+    if !Service::is_possible() {
+        return Ok(None);
+    }
+    let mut arguments = Vec::new();
+    if config.data_dir.value != config.paths.data_dir {
+        let directory = std::path::absolute(&config.data_dir.value);
+        let directory = directory.map_err(|error| Failure::Other(format!("ostler cannot start: {error}")))?;
+        arguments.extend(["--data-dir".to_owned(), directory.display().to_string()]);
+    }
+    if let Some(address) = args.listen.listen {
+        arguments.extend(["--listen".to_owned(), address.to_string()]);
+    }
+    super::service::of_this_program(&config.paths, &arguments).map(Some)
+}
+
 fn drafts(config: &Config, place: &str) -> Drafts {
     Drafts::new(config.paths.drafts_dir(), place, config.tenant.value.clone())
 }
@@ -100,9 +118,15 @@ fn gateway(connector: Arc<dyn Connector>, config: &Config, me: Identity) -> Resu
 }
 
 /// Shows the inbox until the person leaves.
-fn screen(connector: Arc<dyn Connector>, config: &Config, me: Identity, drafts: Drafts) -> Result<Exit, Failure> {
+fn screen(
+    connector: Arc<dyn Connector>,
+    config: &Config,
+    me: Identity,
+    drafts: Drafts,
+    service: Option<Service>,
+) -> Result<Exit, Failure> {
     let server = Arc::new(gateway(connector, config, me.clone())?);
-    runtime::run(RuntimeOptions { server, drafts, me }).map_err(|error| Failure::Other(error.to_string()))
+    runtime::run(RuntimeOptions { server, drafts, service, me }).map_err(|error| Failure::Other(error.to_string()))
 }
 
 /// What drives the start and the end of the engine on this thread; the inbox has runtimes of its own.

@@ -12,6 +12,7 @@ mod notify;
 mod paths;
 mod scratch;
 mod serve;
+mod service;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Some(Command::Backup(args)) => backup::backup(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Restore(args)) => backup::restore(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Service(args)) => service::run(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Paths(args)) => paths::run(args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| failure.report())

@@ -48,6 +48,12 @@ impl Paths {
         self.state_dir.join("ostler.log")
     }
 
+    /// The units of this person's systemd: beside ostler's own directory for configuration.
+    pub fn units_dir(&self) -> PathBuf {
+        let own = self.config_file.parent();
+        own.and_then(Path::parent).unwrap_or(&self.home).join("systemd").join("user")
+    }
+
     /// `~` and `~/...` as the home directory; everything else as it is.
     pub(super) fn expand(&self, path: &str) -> PathBuf {
         match path.strip_prefix('~') {

@@ -1,14 +1,16 @@
-//! The files of this person: the drafts of forms.
+//! The files of this person: the drafts of forms, and the unit that runs the engine as a service.
 //!
 //! Everything here is plain blocking code that waits for the disk (each kept draft is flushed). It is meant for the
 //! runtime's own I/O thread, never for the loop that draws, and never for an async task.
 
 mod drafts;
 mod files;
+mod service;
 
 use std::path::PathBuf;
 
 pub use drafts::Drafts;
+pub use service::Service;
 
 /// Why a file of this person's could not be used. Texts are whole sentences.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum LocalError {
         /// What is wrong with it.
         why: String,
     },
+    /// The service manager does not do it.
+    #[error("{0}")]
+    Service(String),
     /// It cannot be written in the file's format.
     #[error("The draft cannot be written: {0}.")]
     Format(String),

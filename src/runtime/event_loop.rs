@@ -16,7 +16,7 @@ use super::look::Surroundings;
 use super::pace::Pace;
 use super::server::Server;
 use super::{FLUSH_LIMIT, RuntimeError, RuntimeOptions};
-use crate::app::{self, Effect, Exit, Model, Msg, Now, Setup, Signal, Update};
+use crate::app::{self, Effect, Exit, Model, Msg, Now, Service, Setup, Signal, Update};
 use crate::terminal::{self, Asked, Event, Happening, Signals, Terminal};
 use crate::ui;
 
@@ -55,7 +55,14 @@ pub(super) async fn run<S: Server>(options: RuntimeOptions<S>, calls: Handle) ->
     let (to_loop, mut answers) = mpsc::channel(AHEAD);
     let (files_to_loop, mut files_answers) = mpsc::unbounded_channel();
     let (edited, mut edits) = mpsc::unbounded_channel();
-    let files = Files::start(options.drafts, files_to_loop)?;
+    let service = match &options.service {
+        None => Service::Impossible,
+        Some(service) if service.serves_this() => Service::Installed,
+        // Installing would take it from the data directory that it serves.
+        Some(service) if service.is_installed() => Service::Impossible,
+        Some(_) => Service::Possible,
+    };
+    let files = Files::start(options.drafts, options.service, files_to_loop)?;
     let terminal = Terminal::open(surroundings.patience)?;
     let model = Model::new(Setup {
         me: options.me,
@@ -63,6 +70,7 @@ pub(super) async fn run<S: Server>(options: RuntimeOptions<S>, calls: Handle) ->
         look: surroundings.look,
         size: cells(terminal.size()),
         now: now(began),
+        service,
         seed: RandomState::new().hash_one(std::process::id()),
     });
     let mut this = Loop {
@@ -193,6 +201,7 @@ impl<S: Server> Loop<S> {
                 Effect::KeepDraft { ticket, draft } => self.files.keep(ticket, draft),
                 Effect::FindDraft { key } => self.files.find(key),
                 Effect::DropDraft { key } => self.files.remove(key),
+                Effect::InstallService => self.files.install_service(),
                 Effect::Copy { text } => self.terminal.copy(&text),
                 Effect::Edit { ticket, field, text } => {
                     self.terminal.release();

@@ -68,6 +68,7 @@ impl<S: Server> Executor<S> {
             Effect::KeepDraft { .. }
             | Effect::FindDraft { .. }
             | Effect::DropDraft { .. }
+            | Effect::InstallService
             | Effect::Copy { .. }
             | Effect::Edit { .. }
             | Effect::Suspend

@@ -8,13 +8,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::{Msg, Ticket};
 use crate::domain::{Draft, DraftKey, Trouble};
-use crate::local::{Drafts, LocalError};
+use crate::local::{Drafts, LocalError, Service};
 
 #[derive(Debug)]
 enum Job {
     Keep { ticket: Ticket, draft: Box<Draft> },
     Find { key: DraftKey },
     Drop { key: DraftKey },
+    Install,
     Flush { done: mpsc::SyncSender<()> },
 }
 
@@ -27,10 +28,15 @@ pub(super) struct Files {
 
 impl Files {
     /// Starts the thread. Its answers are as many as the effects that ask, so their channel needs no bound.
-    pub(super) fn start(drafts: Drafts, answers: UnboundedSender<Msg>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        drafts: Drafts,
+        service: Option<Service>,
+        answers: UnboundedSender<Msg>,
+    ) -> std::io::Result<Self> {
         let (jobs, todo) = mpsc::channel();
-        let thread =
-            std::thread::Builder::new().name("files".to_owned()).spawn(move || run(&drafts, &todo, &answers))?;
+        let thread = std::thread::Builder::new()
+            .name("files".to_owned())
+            .spawn(move || run(&drafts, service.as_ref(), &todo, &answers))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -44,6 +50,10 @@ impl Files {
 
     pub(super) fn remove(&self, key: DraftKey) {
         self.push(Job::Drop { key });
+    }
+
+    pub(super) fn install_service(&self) {
+        self.push(Job::Install);
     }
 
     /// Waits until all that was handed over is on the disk; whether it was in time.
@@ -73,7 +83,7 @@ impl Files {
     }
 }
 
-fn run(drafts: &Drafts, todo: &mpsc::Receiver<Job>, answers: &UnboundedSender<Msg>) {
+fn run(drafts: &Drafts, service: Option<&Service>, todo: &mpsc::Receiver<Job>, answers: &UnboundedSender<Msg>) {
     while let Ok(job) = todo.recv() {
         let answer = match job {
             Job::Keep { ticket, draft } => {
@@ -88,6 +98,11 @@ fn run(drafts: &Drafts, todo: &mpsc::Receiver<Job>, answers: &UnboundedSender<Ms
                     tracing::warn!("a draft could not be removed: {error}");
                 }
                 None
+            }
+            Job::Install => {
+                let impossible = || LocalError::Service("The engine cannot run as a service here.".to_owned());
+                let result = service.ok_or_else(impossible).and_then(Service::install).map_err(trouble);
+                Some(Msg::ServiceInstalled { result })
             }
             Job::Flush { done } => {
                 let _ = done.send(());

@@ -20,7 +20,7 @@ pub use server::{Call, Server};
 
 use crate::app::Exit;
 use crate::domain::Identity;
-use crate::local::Drafts;
+use crate::local::{Drafts, Service};
 use crate::terminal::OpenError;
 
 /// Threads for calls to the server; they only wait and decode.
@@ -35,6 +35,8 @@ pub struct RuntimeOptions<S> {
     pub server: Arc<S>,
     /// Where what is typed is kept.
     pub drafts: Drafts,
+    /// The service that can run the engine without an inbox, where there is such a thing.
+    pub service: Option<Service>,
     /// As whom the person acts.
     pub me: Identity,
 }

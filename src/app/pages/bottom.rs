@@ -7,7 +7,7 @@ use crate::app::acts::task_name;
 use crate::app::edit::TextEdit;
 use crate::app::model::Model;
 use crate::app::overlay::{Overlay, Prompt, PromptKind, Take, TakeWhat};
-use crate::app::quit::Stage;
+use crate::app::quit::{Quitting, Service, Stage};
 use crate::app::sheet::{Sheet, SheetLine, Tone};
 use crate::domain::{TaskDetail, TaskRow, Untrusted, display_line, time};
 use crate::input::complete;
@@ -15,16 +15,31 @@ use crate::input::complete;
 /// Lines that a prompt's text may take.
 const TEXT_LINES: usize = 5;
 
+/// What becomes of the timers when the last ostler ends.
+fn timer_lines(model: &Model, quitting: &Quitting, count: u64, sheet: &mut Sheet) {
+    if let Some(problem) = &quitting.problem {
+        sheet.text(Tone::Error, problem, 0);
+    }
+    let pending = match count {
+        1 => "1 timer is pending; it waits until ostler runs again.".to_owned(),
+        count => format!("{count} timers are pending; they wait until ostler runs again."),
+    };
+    sheet.text(Tone::Soon, &pending, 0);
+    if model.service == Service::Possible {
+        let offer =
+            "`ostler service install` (i) makes the engine a service of yours, and timers run on without an inbox.";
+        sheet.text(Tone::Quiet, offer, 0);
+    }
+}
+
 /// The sheet at the bottom, if there is something to say.
 pub(crate) fn bottom_sheet(model: &Model, width: usize) -> Option<Sheet> {
     let mut sheet = Sheet::new(width);
     if let Some(quitting) = &model.quitting {
         match quitting.stage {
             Stage::AskHost => return None,
-            Stage::Timers(1) => sheet.text(Tone::Soon, "1 timer is pending; it waits until ostler runs again.", 0),
-            Stage::Timers(count) => {
-                sheet.text(Tone::Soon, &format!("{count} timers are pending; they wait until ostler runs again."), 0);
-            }
+            Stage::Timers(count) => timer_lines(model, quitting, count, &mut sheet),
+            Stage::Installing(_) => sheet.text(Tone::Soon, "Installing the service.", 0),
             Stage::Answers => {
                 let labels: Vec<&str> = model.pending.values().map(|pending| pending.label.as_str()).collect();
                 sheet.text(Tone::Soon, &format!("Waiting up to 5 s for the answer: {}.", labels.join("; ")), 0);

@@ -2,7 +2,7 @@
 
 use crate::app::model::{Focus, Model, Screen};
 use crate::app::overlay::{Overlay, PromptKind, TakeWhat};
-use crate::app::quit::Stage;
+use crate::app::quit::{Service, Stage};
 use crate::domain::Untrusted;
 use crate::input::{Command, Context, binding};
 
@@ -28,6 +28,9 @@ fn bound(context: Context, command: Command) -> Option<FooterItem> {
 pub(crate) fn footer(model: &Model) -> Vec<FooterItem> {
     if let Some(quitting) = &model.quitting {
         return match quitting.stage {
+            Stage::Timers(_) if model.service == Service::Possible => {
+                vec![item("i", "install the service"), item("q", "quit"), item("Esc", "stay")]
+            }
             Stage::Timers(_) => vec![item("q", "quit"), item("Esc", "stay")],
             _ => vec![item("q", "quit now"), item("Esc", "stay")],
         };
