@@ -169,6 +169,8 @@ requests! {
     PutTenant(lh::PutTenantRequest),
     PutPrincipal(lh::PutPrincipalRequest),
     DeletePrincipal(lh::DeletePrincipalRequest),
+    PutQuota(lh::PutQuotaRequest),
+    DeleteQuota(lh::DeleteQuotaRequest),
     PutUserTaskDef(lh::PutUserTaskDefRequest),
     DeleteUserTaskDef(lh::DeleteUserTaskDefRequest),
     PutWfSpec(lh::PutWfSpecRequest),
@@ -206,6 +208,7 @@ replies! {
     // --- Definitions and administration
     Tenant(lh::Tenant),
     Principal(lh::Principal),
+    Quota(lh::Quota),
     UserTaskDef(lh::UserTaskDef),
     WfSpec(lh::WfSpec),
     StructDef(lh::StructDef),

@@ -15,8 +15,8 @@ use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
 use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
 use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
 use crate::engine::core::record::{
-    PrincipalRecord, Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
-    WfRunRecord, WfSpecRecord,
+    PrincipalRecord, QuotaRecord, Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord,
+    UserTaskRunRecord, WfRunRecord, WfSpecRecord,
 };
 use crate::engine::core::{Fault, timer};
 
@@ -148,6 +148,7 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::NodeOutput => of_record::<NodeOutputRecord>(key, bytes, tenant, numbers),
         // --- Definitions and administration
         Kind::StructDef => of_record::<StructDefRecord>(key, bytes, tenant, numbers),
+        Kind::Quota => of_record::<QuotaRecord>(key, bytes, tenant, numbers),
         Kind::Principal => of_record::<PrincipalRecord>(key, bytes, tenant, numbers),
         // --- Tasks
         Kind::TaskDef => of_record::<TaskDefRecord>(key, bytes, tenant, numbers),

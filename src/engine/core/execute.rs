@@ -1,7 +1,9 @@
 //! From a command to what it writes.
 
 use crate::engine::core::command::{Command, Reply, Request};
-use crate::engine::core::{Effects, Refusal, State, Tx, WriteSet, definition, event, run, task, timer, user_task};
+use crate::engine::core::{
+    Effects, Refusal, State, Tx, WriteSet, definition, event, quota, run, task, timer, user_task,
+};
 
 /// A command that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,8 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
         Request::PutPrincipal(request) => definition::principal::put(tx, request)?.into(),
         Request::DeletePrincipal(request) => definition::principal::delete(tx, request)?.into(),
+        Request::PutQuota(request) => quota::put(tx, request)?.into(),
+        Request::DeleteQuota(request) => quota::delete(tx, request)?.into(),
         Request::PutUserTaskDef(request) => definition::user_task_def::put(tx, request)?.into(),
         Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),

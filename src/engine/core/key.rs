@@ -189,6 +189,8 @@ pub enum KeyIndex {
     Principals = 50,
     /// Principals with rights of their own in a tenant: `id/`, with the same value.
     PrincipalsByTenant = 51,
+    /// Quotas, under the number of their tenant: id of the principal (empty for the whole tenant), `/`.
+    Quotas = 52,
 }
 
 /// The ordinal of a WfRun: the scope of everything in it.

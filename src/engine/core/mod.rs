@@ -17,6 +17,7 @@ pub mod id;
 pub mod index;
 pub mod key;
 pub mod query;
+pub mod quota;
 pub mod read;
 pub mod rebuild;
 pub mod record;

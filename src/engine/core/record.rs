@@ -29,6 +29,8 @@ pub struct Record<M, F> {
 pub type TenantRecord = Record<lh::Tenant, store::DefinitionFacts>;
 /// A stored Principal.
 pub type PrincipalRecord = Record<lh::Principal, store::DefinitionFacts>;
+/// A stored Quota.
+pub type QuotaRecord = Record<lh::Quota, store::DefinitionFacts>;
 /// A stored UserTaskDef.
 pub type UserTaskDefRecord = Record<lh::UserTaskDef, store::DefinitionFacts>;
 /// A stored WfSpec.

@@ -84,6 +84,8 @@ serve! {
         put_tenant(lh::PutTenantRequest) -> lh::Tenant;
         put_principal(lh::PutPrincipalRequest) -> lh::Principal;
         delete_principal(lh::DeletePrincipalRequest) -> ();
+        put_quota(lh::PutQuotaRequest) -> lh::Quota;
+        delete_quota(lh::DeleteQuotaRequest) -> ();
         put_user_task_def(lh::PutUserTaskDefRequest) -> lh::UserTaskDef;
         delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
@@ -119,6 +121,8 @@ serve! {
         search_tenant(lh::SearchTenantRequest) -> lh::TenantIdList;
         get_principal(lh::PrincipalId) -> lh::Principal;
         search_principal(lh::SearchPrincipalRequest) -> lh::PrincipalIdList;
+        get_quota(lh::QuotaId) -> lh::Quota;
+        search_quota(lh::SearchQuotaRequest) -> lh::QuotaIdList;
         get_user_task_def(lh::UserTaskDefId) -> lh::UserTaskDef;
         get_latest_user_task_def(lh::GetLatestUserTaskDefRequest) -> lh::UserTaskDef;
         search_user_task_def(lh::SearchUserTaskDefRequest) -> lh::UserTaskDefIdList;

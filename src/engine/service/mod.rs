@@ -9,6 +9,7 @@ mod littlehorse;
 mod ostler;
 mod peer;
 mod poll;
+mod quotas;
 mod upkeep;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use poll::Desk;
 
 pub use gate::{Caller, Gate, GateLayer};
 pub use peer::{Connection, Peer};
+use quotas::Quotas;
 
 /// The largest request that is taken, in bytes of its encoding. A LittleHorse server has the same limit.
 pub const LARGEST_REQUEST: usize = 1_047_000;
@@ -46,6 +48,7 @@ pub struct Services {
     host: Arc<Host>,
     closing: watch::Receiver<bool>,
     desk: Desk,
+    quotas: Arc<Quotas>,
     /// One backup or check at a time.
     upkeep: Arc<Semaphore>,
 }
@@ -55,7 +58,8 @@ impl Services {
     /// true, because a host that stops waits for them.
     pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
         let desk = Desk::new(engine.clone(), closing.clone());
-        Self { engine, host: Arc::new(host), closing, desk, upkeep: Arc::new(Semaphore::new(1)) }
+        let quotas = Arc::default();
+        Self { engine, host: Arc::new(host), closing, desk, quotas, upkeep: Arc::new(Semaphore::new(1)) }
     }
 
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.
@@ -114,11 +118,22 @@ impl Services {
     {
         let caller = Caller::of(&request)?;
         let at = now_ms();
+        self.count(&caller, at)?;
         let context =
             Context { tenant: caller.tenant, actor: caller.actor, at, now: at, seed: uuid::Uuid::new_v4().as_u128() };
         let command = Command { context, request: request.into_inner().into() };
         let reply = self.engine.command(command).await.map_err(status)?;
         Ok(Response::new(R::try_from(reply).map_err(status)?))
+    }
+
+    /// Counts a change against the quotas that hold its caller back.
+    fn count(&self, caller: &Caller, at: i64) -> Result<(), Status> {
+        if core::access::principal_of(&caller.actor).is_none() {
+            return Ok(());
+        }
+        let snapshot = self.engine.snapshot().map_err(|fault| status(fault.into()))?;
+        let limits = core::quota::limits(&snapshot, &caller.tenant, &caller.actor);
+        self.quotas.admit(&limits.map_err(|fault| status(fault.into()))?, at)
     }
 
     fn query<M, R>(

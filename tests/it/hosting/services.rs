@@ -50,9 +50,10 @@ async fn ostlers_own_service_is_not_on_tcp() {
 async fn what_is_not_built_says_so_in_words() {
     let ground = Ground::new();
     let handle = ground.start();
-    let refused = client(over_tcp(&handle).await).put_quota(lh::PutQuotaRequest::default()).await.unwrap_err();
+    let refused =
+        client(over_tcp(&handle).await).create_bulk_job(lh::CreateBulkJobRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
-    assert_eq!(refused.message(), "ostler's engine does not have PutQuota; a LittleHorse server may");
+    assert_eq!(refused.message(), "ostler's engine does not have CreateBulkJob; a LittleHorse server may");
     handle.stop().await;
 }
 
@@ -150,4 +151,49 @@ async fn a_watcher_is_told_the_sequence_first_and_the_end_last() {
     tokio::time::timeout(PATIENCE, handle.stop()).await.expect("an open watch does not hold the end up");
     let end = tokio::time::timeout(PATIENCE, changes.message()).await.expect("the stream ends");
     assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn quotas_and_rights_hold_the_network_back_and_not_the_owner() {
+    let ground = Ground::new();
+    let handle = ground.start();
+    let (mut own, mut foreign) = (client(over_pipe(&handle).await), client(over_tcp(&handle).await));
+    let tenant = lh::TenantId { id: "default".into() };
+    let quota = |tenant: &lh::TenantId, write_requests_per_second| lh::PutQuotaRequest {
+        tenant: Some(tenant.clone()),
+        principal: None,
+        write_requests_per_second,
+    };
+    own.put_quota(quota(&tenant, 2)).await.unwrap();
+    // Every window of half a second takes one.
+    let mut refused = None;
+    for number in 0..4 {
+        own.put_user_task_def(form(&format!("own-{number}"))).await.unwrap();
+        refused = refused.or(foreign.put_user_task_def(form(&format!("foreign-{number}"))).await.err());
+    }
+    let refused = refused.expect("four changes at once are more than two windows take");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().starts_with("Quota exceeded. Retry after "), "{}", refused.message());
+    let details = refused.details();
+    assert!(details.windows(20).any(|part| part == b"google.rpc.RetryInfo"), "{details:?}");
+    foreign.get_user_task_def(form_id("own-0")).await.expect("reading is free");
+
+    let all = lh::ServerAcl {
+        resources: vec![lh::AclResource::AclAllResources.into()],
+        allowed_actions: vec![lh::AclAction::AllActions.into()],
+        resource_filter: None,
+    };
+    let keeper = lh::PutPrincipalRequest {
+        id: "keeper".into(),
+        global_acls: Some(lh::ServerAcLs { acls: vec![all] }),
+        ..Default::default()
+    };
+    own.put_principal(keeper).await.unwrap();
+    let nothing = lh::PutPrincipalRequest { id: "anonymous".into(), overwrite: true, ..Default::default() };
+    own.put_principal(nothing).await.unwrap();
+    let refused = foreign.get_user_task_def(form_id("own-0")).await.unwrap_err();
+    assert_eq!(refused.message(), "Missing permissions [READ] over resources [ACL_USER_TASK]");
+    assert_eq!(foreign.whoami(()).await.unwrap().into_inner().id.unwrap().id, "anonymous");
+    client(over_socket(handle.socket()).await).get_user_task_def(form_id("own-0")).await.expect("the owner");
+    handle.stop().await;
 }

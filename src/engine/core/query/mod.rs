@@ -6,7 +6,7 @@
 mod definitions;
 mod events;
 mod objects;
-mod page;
+pub(super) mod page;
 mod principals;
 mod runs;
 mod server;
@@ -33,6 +33,7 @@ pub use task_runs::{
 };
 pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
 
+pub use crate::engine::core::quota::{get_quota, search_quota};
 use crate::engine::core::{Reader, Refusal, State};
 
 /// How many tasks wait in the queue of a TaskDef; counted no further than `limit`.

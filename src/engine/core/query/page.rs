@@ -11,14 +11,14 @@ const DEFAULT_LIMIT: usize = 100;
 /// The most results of a page; a larger limit gives a page of this and a bookmark.
 const MAX_LIMIT: usize = 1000;
 /// The most index entries a page looks at. Then it ends short, with a bookmark, so that no filter makes it slow.
-pub(super) const EXAMINED: usize = 10_000;
+pub(in crate::engine::core) const EXAMINED: usize = 10_000;
 /// A page of whole objects ends before it grows beyond this: clients receive at most 4 MiB.
-pub(super) const PAGE_BYTES: usize = 3 << 20;
+pub(in crate::engine::core) const PAGE_BYTES: usize = 3 << 20;
 /// Entries fetched at first from a range; doubled with every further fetch.
 const CHUNK: usize = 16;
 
 /// The limit of a search over user tasks: below 1 it is refused.
-pub(super) fn limit(limit: Option<i32>) -> Result<usize, Refusal> {
+pub(in crate::engine::core) fn limit(limit: Option<i32>) -> Result<usize, Refusal> {
     match limit {
         None => Ok(DEFAULT_LIMIT),
         Some(limit) => match usize::try_from(limit) {
@@ -29,17 +29,17 @@ pub(super) fn limit(limit: Option<i32>) -> Result<usize, Refusal> {
 }
 
 /// The limit of the other searches, where 0 counts as unset.
-pub(super) fn limit_or_zero(limit: Option<i32>) -> Result<usize, Refusal> {
+pub(in crate::engine::core) fn limit_or_zero(limit: Option<i32>) -> Result<usize, Refusal> {
     self::limit(limit.filter(|limit| *limit != 0))
 }
 
 /// Which pages a bookmark belongs to: a hash of the RPC, the tenant and the filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Query(u64);
+pub(in crate::engine::core) struct Query(u64);
 
 impl Query {
     /// `filters` are the bytes of the request without bookmark and limit.
-    pub(super) fn new(rpc: &str, tenant: &str, filters: &[u8]) -> Self {
+    pub(in crate::engine::core) fn new(rpc: &str, tenant: &str, filters: &[u8]) -> Self {
         // FNV-1a over the lengths and bytes of the parts. It finds mistakes; nothing rests on it being hard to forge.
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for part in [rpc.as_bytes(), tenant.as_bytes(), filters] {
@@ -53,7 +53,7 @@ impl Query {
 
 /// Where a page ended: the next one holds what lies strictly beyond.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Position {
+pub(in crate::engine::core) enum Position {
     /// An ordinal of an index.
     Ordinal(u64),
     /// The rest of a key of an index over byte keys.
@@ -68,7 +68,7 @@ pub(super) enum Position {
 const BOOKMARK: u8 = 1;
 
 /// A bookmark for the pages of `query`.
-pub(super) fn bookmark(query: Query, order: Order, position: &Position) -> Vec<u8> {
+pub(in crate::engine::core) fn bookmark(query: Query, order: Order, position: &Position) -> Vec<u8> {
     let mut bytes = vec![BOOKMARK];
     bytes.extend(query.0.to_be_bytes());
     bytes.push(u8::from(order == Order::Descending));
@@ -96,7 +96,11 @@ pub(super) fn bookmark(query: Query, order: Order, position: &Position) -> Vec<u
 }
 
 /// The position in a bookmark that [`bookmark`] made for the same query and order. An empty one is none.
-pub(super) fn position(query: Query, order: Order, bytes: Option<&[u8]>) -> Result<Option<Position>, Refusal> {
+pub(in crate::engine::core) fn position(
+    query: Query,
+    order: Order,
+    bytes: Option<&[u8]>,
+) -> Result<Option<Position>, Refusal> {
     let bytes = bytes.unwrap_or_default();
     if bytes.is_empty() {
         return Ok(None);
@@ -135,46 +139,46 @@ fn parse(bytes: &[u8]) -> Option<(Query, Order, Position)> {
 }
 
 /// The refusal for a bookmark whose position is not of the kind that its search has.
-pub(super) fn foreign_bookmark() -> Refusal {
+pub(in crate::engine::core) fn foreign_bookmark() -> Refusal {
     Refusal::invalid("The bookmark is damaged")
 }
 
 /// One range of an index: all keys that are `prefix` and then an ordinal.
 #[derive(Clone, Debug)]
-pub(super) struct Range {
-    pub(super) table: Table,
-    pub(super) prefix: Vec<u8>,
+pub(in crate::engine::core) struct Range {
+    pub(in crate::engine::core) table: Table,
+    pub(in crate::engine::core) prefix: Vec<u8>,
 }
 
 /// What a merge looks for.
-pub(super) struct Merge {
-    pub(super) order: Order,
+pub(in crate::engine::core) struct Merge {
+    pub(in crate::engine::core) order: Order,
     /// Only ordinals strictly beyond this one.
-    pub(super) after: Option<u64>,
+    pub(in crate::engine::core) after: Option<u64>,
     /// Only ordinals from this one on.
-    pub(super) from: u64,
+    pub(in crate::engine::core) from: u64,
     /// Only ordinals up to this one.
-    pub(super) to: u64,
-    pub(super) limit: usize,
+    pub(in crate::engine::core) to: u64,
+    pub(in crate::engine::core) limit: usize,
     /// How many entries to look at in all.
-    pub(super) examined: usize,
+    pub(in crate::engine::core) examined: usize,
 }
 
 /// What a merge found, in order, each ordinal once.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Merged {
+pub(in crate::engine::core) struct Merged {
     /// Which range it was found in, its ordinal and its value.
-    pub(super) found: Vec<(usize, u64, Vec<u8>)>,
+    pub(in crate::engine::core) found: Vec<(usize, u64, Vec<u8>)>,
     /// Where the next page goes on; none when there is nothing more.
-    pub(super) next: Option<u64>,
+    pub(in crate::engine::core) next: Option<u64>,
 }
 
 /// Decides about an entry: the number of its range, its ordinal, its value.
-pub(super) type Accept<'a> = dyn FnMut(usize, u64, &[u8]) -> Result<bool, Fault> + 'a;
+pub(in crate::engine::core) type Accept<'a> = dyn FnMut(usize, u64, &[u8]) -> Result<bool, Fault> + 'a;
 
 /// Merges index ranges by ordinal. The work depends on the limit and on the entries passed over, never on the size of
 /// the ranges: each is entered directly at the bookmark.
-pub(super) fn merge(
+pub(in crate::engine::core) fn merge(
     state: &dyn State,
     ranges: &[Range],
     wanted: &Merge,

@@ -3,6 +3,7 @@
 mod build;
 mod forms;
 mod principals;
+mod quotas;
 mod spec_types;
 mod specs;
 mod structs;
