@@ -151,6 +151,8 @@ pub enum Index {
     RunsByVersion = 17,
     /// TaskRuns of a TaskDef name.
     TaskRunsByDef = 20,
+    /// NodeRuns of one version of a WfSpec; only counted.
+    NodesByVersion = 21,
     /// ExternalEvents of a definition; the status is whether they are claimed.
     EventsByDef = 30,
     /// Principals with all rights: a counter without rows.
@@ -173,6 +175,9 @@ pub enum KeyIndex {
     TaskDefs = 20,
     /// Live WfSpec versions by a TaskDef that they use: its name, `/`, then as in `WfSpecs`.
     WfSpecsByTaskDef = 22,
+    /// NodeRuns of EXTERNAL_EVENT nodes: number of the ExternalEventDef, status, run, then thread << 32 | position in the
+    /// place of the ordinal.
+    NodesByEvent = 23,
     /// TaskRuns that wait for a worker: TaskDef name, the command that put them there, run, then what they are in it in
     /// the place of the ordinal.
     TaskQueue = 21,

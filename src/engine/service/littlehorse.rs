@@ -143,6 +143,8 @@ serve! {
         count_task_run(lh::CountTaskRunRequest) -> lh::Count;
         get_task_worker_group(lh::TaskDefId) -> lh::TaskWorkerGroup;
         get_checkpoint(lh::CheckpointId) -> lh::Checkpoint;
+        count_node_run(lh::CountNodeRunRequest) -> lh::Count;
+        search_node_run(lh::SearchNodeRunRequest) -> lh::NodeRunIdList;
         // --- Events
         get_external_event_def(lh::ExternalEventDefId) -> lh::ExternalEventDef;
         search_external_event_def(lh::SearchExternalEventDefRequest) -> lh::ExternalEventDefIdList;

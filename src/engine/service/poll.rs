@@ -14,7 +14,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::{Caller, now_ms, status};
 use crate::api::{littlehorse as lh, store::v1 as store};
@@ -26,6 +26,11 @@ use crate::engine::writer::{Committed, Engine};
 const SLOTS_OF_STREAM: usize = 256;
 /// Slots of all streams together.
 const SLOTS: usize = 16_384;
+
+/// What a worker asks on one stream.
+pub(super) trait Requests: Stream<Item = Result<lh::PollTaskRequest, Status>> + Send + Unpin + 'static {}
+
+impl<S: Stream<Item = Result<lh::PollTaskRequest, Status>> + Send + Unpin + 'static> Requests for S {}
 
 /// The answers of one stream.
 pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<lh::PollTaskResponse, Status>> + Send>>;
@@ -85,7 +90,7 @@ impl Desk {
     }
 
     /// Serves one stream until either side ends it or the host stops.
-    pub(super) fn serve(&self, caller: Caller, requests: Streaming<lh::PollTaskRequest>) -> Answers {
+    pub(super) fn serve(&self, caller: Caller, requests: impl Requests) -> Answers {
         self.listen();
         let (answers, stream) = mpsc::unbounded_channel();
         tokio::spawn(self.clone().take_in(caller, requests, answers));
@@ -95,21 +100,16 @@ impl Desk {
 
     /// Takes requests in until the stream ends; then its slots wait no more. What is being claimed for it is still
     /// answered: the answers end when the last of them is gone.
-    async fn take_in(
-        self,
-        caller: Caller,
-        mut requests: Streaming<lh::PollTaskRequest>,
-        answers: mpsc::UnboundedSender<Answer>,
-    ) {
+    async fn take_in(self, caller: Caller, mut requests: impl Requests, answers: mpsc::UnboundedSender<Answer>) {
         let stream = self.inner.streams.fetch_add(1, Ordering::Relaxed);
         let room = Arc::new(Semaphore::new(SLOTS_OF_STREAM));
         let mut closing = self.inner.closing.clone();
         let mut queues = BTreeSet::new();
         loop {
             let worker = tokio::select! {
-                request = requests.message() => match request {
-                    Ok(Some(worker)) => worker,
-                    Ok(None) | Err(_) => break,
+                request = requests.next() => match request {
+                    Some(Ok(worker)) => worker,
+                    Some(Err(_)) | None => break,
                 },
                 () = answers.closed() => break,
                 _ = closing.wait_for(|closing| *closing) => {
@@ -281,20 +281,4 @@ pub(super) fn heartbeat(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_is_told_an_address_in_the_form_that_clients_dial() {
-        let request = lh::RegisterTaskWorkerRequest {
-            task_worker_id: "w".into(),
-            task_def_id: Some(lh::TaskDefId { name: "td".into() }),
-        };
-        for (address, host, port) in
-            [(Some("127.0.0.1:2023"), "127.0.0.1", 2023), (Some("[::1]:2024"), "[::1]", 2024), (None, "", 0)]
-        {
-            let beat = heartbeat(request.clone(), address.map(|address| address.parse().unwrap()));
-            assert_eq!((beat.host.as_str(), beat.port), (host, port), "{address:?}");
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ mod lock;
 mod malformed;
 mod services;
 mod takeover;
+mod workers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 
 mod definitions;
 mod events;
+mod nodes;
 mod objects;
 pub(super) mod page;
 mod principals;
@@ -24,6 +25,7 @@ pub use events::{
     get_external_event, get_external_event_def, get_workflow_event_def, list_external_events,
     search_external_event_def, search_workflow_event_def,
 };
+pub use nodes::{count_node_run, search_node_run};
 pub use principals::{get_principal, search_principal};
 pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored};

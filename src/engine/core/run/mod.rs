@@ -22,6 +22,7 @@ mod timer;
 
 pub use advance::{Run, settle};
 pub use failure::Trouble;
+pub(in crate::engine::core) use rows::by_event;
 pub use start::run_wf;
 pub use stop::{resume, stop};
 pub use timer::due as timer_due;

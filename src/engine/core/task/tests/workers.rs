@@ -1,6 +1,9 @@
 //! Heartbeats, checkpoints, and what can be asked about TaskRuns.
 
 use super::*;
+use crate::engine::core::key::{Kind, ObjKey, Word};
+use crate::engine::core::{Actor, Context, Tx};
+use lh::node::Node;
 use lh::put_checkpoint_response::FlowControlContinue as Flow;
 
 fn beat(works: &mut Works, worker: &str) -> Result<lh::RegisterTaskWorkerResponse, Refusal> {
@@ -40,6 +43,19 @@ fn a_worker_lives_for_90_seconds_after_its_last_heartbeat() {
     assert_eq!((alive(&works), works.0.timers()), (Err(tonic::Code::NotFound), 0), "nobody is left");
 }
 
+/// Brings the workers of `td` to so many, all as alive as the first.
+fn crowd(works: &mut Works, number: usize) {
+    let context =
+        Context { tenant: "default".into(), actor: Actor::default(), at: works.0.clock, now: works.0.clock, seed: 0 };
+    let mut tx = Tx::new(&works.0.state, &context).unwrap();
+    let mut group = tx.read().task_worker_group("td").unwrap().unwrap();
+    let first = group.message.task_workers.values().next().cloned().unwrap();
+    group.message.task_workers = (0..number).map(|worker| (worker.to_string(), first.clone())).collect();
+    let name = tx.intern(Word::Name, "td").unwrap();
+    tx.store(ObjKey::new(u64::from(tx.tenant()), Kind::TaskWorkerGroup, u64::from(name), 0), &group).unwrap();
+    works.0.state.apply(&tx.finish().0);
+}
+
 #[test]
 fn a_task_def_takes_its_workers_with_it_and_has_no_endless_number_of_them() {
     let mut works = Works(Bench::default());
@@ -47,10 +63,8 @@ fn a_task_def_takes_its_workers_with_it_and_has_no_endless_number_of_them() {
     beat(&mut works, "a").unwrap();
     works.0.must(lh::DeleteTaskDefRequest { id: Some(lh::TaskDefId { name: "td".into() }) });
     assert_eq!((alive(&works), works.0.timers()), (Err(tonic::Code::NotFound), 0));
-    for number in 0..1000 {
-        beat(&mut works, &number.to_string()).unwrap();
-        works.0.clock -= 1000;
-    }
+    beat(&mut works, "0").unwrap();
+    crowd(&mut works, 1000);
     assert_eq!(beat(&mut works, "more").map_err(|refusal| refusal.code), Err(tonic::Code::ResourceExhausted));
     beat(&mut works, "7").unwrap();
 }
@@ -170,4 +184,84 @@ fn workflows_are_found_by_the_tasks_they_use() {
     let id = Some(lh::WfSpecId { name: "flow".into(), ..Default::default() });
     works.0.must(lh::DeleteWfSpecRequest { id });
     assert_eq!(search(&works, "td"), ["more"]);
+}
+
+#[test]
+fn nodes_are_counted_by_version_and_found_by_the_event_they_wait_for() {
+    let mut bench = Bench::default();
+    bench.must(lh::PutExternalEventDefRequest { name: "ev".into(), ..Default::default() });
+    let event = |text: &str| lh::ExternalEventDefId { name: text.into() };
+    let wait = || lh::ExternalEventNode { external_event_def_id: Some(event("ev")), ..Default::default() };
+    let flow = |nodes: usize| {
+        let names = ["a", "b"];
+        chain(&names[..nodes].iter().map(|name| (*name, Node::ExternalEvent(wait()))).collect::<Vec<_>>())
+    };
+    bench.flow("flow", &[("main", flow(1))]).unwrap();
+    bench.flow("flow", &[("main", flow(2))]).unwrap();
+    bench.flow("flow-2", &[("main", flow(1))]).unwrap();
+    let given = |bench: &mut Bench, run: &str| {
+        let wf_run_id = Some(run_id(run));
+        let external_event_def_id = Some(event("ev"));
+        bench.must(lh::PutExternalEventRequest { wf_run_id, external_event_def_id, ..Default::default() });
+    };
+    for run in ["r0", "r1"] {
+        bench.run("flow", run, &[]).unwrap();
+    }
+    let reached = bench.node_run("r1", 0, 1).arrival_time;
+    bench.run("flow-2", "r2", &[]).unwrap();
+    given(&mut bench, "r0");
+    given(&mut bench, "r2");
+    assert_eq!(check(&bench.state), Ok(Vec::new()));
+
+    let count = |name: Option<&str>, major: Option<i32>, revision: Option<i32>| {
+        let filter = name.map(|name| {
+            lh::count_node_run_request::Filter::WfSpecFilter(lh::count_node_run_request::WfSpecFilter {
+                wf_spec_name: name.into(),
+                wf_spec_major_version: major,
+                wf_spec_revision: revision,
+            })
+        });
+        query::count_node_run(&bench.state, "default", lh::CountNodeRunRequest { filter }).map(|count| count.value)
+    };
+    for (name, major, revision, expected) in [
+        (None, None, None, 8),
+        (Some("flow"), None, None, 5),
+        (Some("flow"), Some(0), None, 5),
+        (Some("flow"), Some(0), Some(1), 5),
+        (Some("flow"), Some(0), Some(0), 0),
+        (Some("flow"), Some(1), None, 0),
+        (Some("flow-2"), None, None, 3),
+        (Some("flo"), None, None, 0),
+        (Some(""), None, None, 0),
+    ] {
+        assert_eq!(count(name, major, revision), Ok(expected), "{name:?} {major:?} {revision:?}");
+    }
+    let refusal = Refusal::invalid("wfSpecRevision requires wfSpecMajorVersion to be set");
+    assert_eq!(count(Some("flow"), None, Some(0)), Err(refusal));
+
+    let search = |request: lh::SearchNodeRunRequest| {
+        let found = query::search_node_run(&bench.state, "default", request).unwrap();
+        let places = found.results.into_iter().map(|id| (id.wf_run_id.unwrap().id, id.position)).collect::<Vec<_>>();
+        (places, found.bookmark)
+    };
+    let of = |name: &str, status: LhStatus| lh::SearchNodeRunRequest {
+        external_event_def: Some(event(name)),
+        status: status.into(),
+        ..Default::default()
+    };
+    let at = |run: &str, position: i32| (run.to_owned(), position);
+    let running = || of("ev", LhStatus::Running);
+    for (request, expected) in [
+        (running(), vec![at("r0", 2), at("r1", 1)]),
+        (of("ev", LhStatus::Completed), vec![at("r0", 1), at("r2", 1)]),
+        (of("ev", LhStatus::Error), vec![]),
+        (of("other", LhStatus::Running), vec![]),
+        (lh::SearchNodeRunRequest::default(), vec![]),
+        (lh::SearchNodeRunRequest { latest_start: reached, ..running() }, vec![at("r1", 1)]),
+    ] {
+        assert_eq!(search(request.clone()).0, expected, "{request:?}");
+    }
+    let (first, bookmark) = search(lh::SearchNodeRunRequest { limit: Some(1), ..running() });
+    let (second, end) = search(lh::SearchNodeRunRequest { limit: Some(1), bookmark, ..running() });
+    assert_eq!((first, second, end), (vec![at("r0", 2)], vec![at("r1", 1)], None));
 }
