@@ -9,9 +9,10 @@ use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
-    ExternalEventRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord,
-    WfRunRecord, WfSpecRecord, describe,
+    DoomedRunRecord, ExternalEventRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord,
+    VariableRecord, WfRunRecord, WfSpecRecord, describe,
 };
+use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Reader, State, Table, event};
 
@@ -153,8 +154,18 @@ impl Check<'_> {
         // An event whose WfRun is yet to come lies under its tenant.
         let is_of_run = key.kind >= Kind::WfRun && !event::is_early(key);
         if is_of_run && key.kind != Kind::WfRun && self.run.is_none_or(|(run, _)| run.0 != key.scope) {
-            self.tell(describe(key), "its WfRun is missing");
-            return Ok(());
+            // Of a deleted WfRun pieces may be left for a while.
+            let doomed: Option<DoomedRunRecord> =
+                Reader { state: self.state, tenant: None }.object(doomed_key(RunRef(key.scope)))?;
+            let Some(doomed) = doomed else {
+                self.tell(describe(key), "its WfRun is missing");
+                return Ok(());
+            };
+            let tenant = doomed.facts.tenant;
+            let derived = derive::of(key, bytes, tenant, &mut |word, text| {
+                Ok(self.word(tenant, word, text)?.unwrap_or_default())
+            })?;
+            return self.derived(key, derived);
         }
         if key.kind == Kind::WfRun {
             let record: WfRunRecord = Record::decode(key, bytes)?;

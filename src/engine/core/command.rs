@@ -194,6 +194,8 @@ requests! {
     RunWf(lh::RunWfRequest),
     StopWfRun(lh::StopWfRunRequest),
     ResumeWfRun(lh::ResumeWfRunRequest),
+    RescueThreadRun(lh::RescueThreadRunRequest),
+    DeleteWfRun(lh::DeleteWfRunRequest),
     // --- User tasks
     AssignUserTaskRun(lh::AssignUserTaskRunRequest),
     SaveUserTaskRunProgress(lh::SaveUserTaskRunProgressRequest),

@@ -13,11 +13,11 @@ use crate::engine::core::definition::wf_spec::task_defs;
 use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
 use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
-use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
 use crate::engine::core::record::{
-    PrincipalRecord, QuotaRecord, Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord,
-    UserTaskRunRecord, WfRunRecord, WfSpecRecord,
+    DoomedRunRecord, InactiveThreadRecord, PrincipalRecord, QuotaRecord, Record, StructDefRecord, TenantRecord,
+    UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord, WfSpecRecord,
 };
+use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
 use crate::engine::core::{Fault, timer};
 
 /// Finds the number of a text of the object's tenant, or makes it on the write side.
@@ -134,6 +134,8 @@ impl Derives for UserTaskRunRecord {
     }
 }
 
+derives_nothing!(InactiveThreadRecord);
+
 /// The rows of any object as it is stored, whatever its kind.
 pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> Result<Derived, Fault> {
     match key.kind {
@@ -160,6 +162,8 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::WorkflowEventDef => of_record::<WorkflowEventDefRecord>(key, bytes, tenant, numbers),
         Kind::ExternalEvent => of_record::<ExternalEventRecord>(key, bytes, tenant, numbers),
         // --- Runs
+        Kind::InactiveThread => of_record::<InactiveThreadRecord>(key, bytes, tenant, numbers),
+        Kind::DoomedRun => of_record::<DoomedRunRecord>(key, bytes, tenant, numbers),
         other => Err(key::damaged(format!("{other:?}"), "an object of a kind that this program does not store")),
     }
 }

@@ -57,6 +57,8 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),
         Request::StopWfRun(request) => run::stop(tx, request)?.into(),
         Request::ResumeWfRun(request) => run::resume(tx, request)?.into(),
+        Request::RescueThreadRun(request) => run::rescue(tx, request)?.into(),
+        Request::DeleteWfRun(request) => run::delete::delete(tx, request)?.into(),
         // --- User tasks
         Request::AssignUserTaskRun(request) => user_task::assign(tx, request)?.into(),
         Request::SaveUserTaskRunProgress(request) => user_task::save(tx, request)?.into(),

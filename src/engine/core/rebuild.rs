@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use crate::engine::core::command::{Actor, Channel, Context, Proof};
 use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey};
-use crate::engine::core::record::{Record, UserTaskRunRecord, WfRunRecord};
+use crate::engine::core::record::{DoomedRunRecord, Record, UserTaskRunRecord, WfRunRecord};
+use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_LEAD, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Overlay, State, Table, Tx, WriteSet, read};
 
@@ -160,7 +161,11 @@ fn tenant_of(tx: &Tx<'_>, key: ObjKey) -> Result<Option<u32>, Fault> {
         return Ok(u32::try_from(key.scope).ok());
     }
     let run: Option<WfRunRecord> = tx.read().object(read::wf_run_key(key::RunRef(key.scope)))?;
-    Ok(run.map(|run| run.facts.tenant))
+    if run.is_some() {
+        return Ok(run.map(|run| run.facts.tenant));
+    }
+    let doomed: Option<DoomedRunRecord> = tx.read().object(doomed_key(key::RunRef(key.scope)))?;
+    Ok(doomed.map(|doomed| doomed.facts.tenant))
 }
 
 /// No ordinal that an object has is given out again, and searches by time know how far ordinals run ahead.

@@ -65,6 +65,11 @@ pub type CheckpointRecord = Record<lh::Checkpoint, ()>;
 /// A stored TaskRun, unmasked.
 pub type TaskRunRecord = Record<lh::TaskRun, store::TaskRunFacts>;
 
+/// A stored ThreadRun that its WfRun does not list.
+pub type InactiveThreadRecord = Record<lh::InactiveThreadRun, ()>;
+/// What is left of a deleted WfRun.
+pub type DoomedRunRecord = Record<(), store::DoomedRunFacts>;
+
 impl<M: Message + Default, F: Message + Default> Record<M, F> {
     /// As stored under `key`.
     pub fn encode(&self, key: ObjKey) -> Vec<u8> {

@@ -109,7 +109,8 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
         Kind::NodeRun => run::timer_due(tx, timer.owner)?,
         Kind::ExternalEvent => event::expire(tx, timer.owner)?,
         // --- Runs
-        Kind::Tenant => {}
+        Kind::WfRun => run::archive::due(tx, &timer)?,
+        Kind::DoomedRun => run::delete::go_on(tx, timer.owner)?,
         // --- User tasks
         Kind::UserTaskRun => crate::engine::core::user_task::hook::fire(tx, &timer)?,
         _ => {}

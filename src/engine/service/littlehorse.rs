@@ -106,6 +106,8 @@ serve! {
         run_wf(lh::RunWfRequest) -> lh::WfRun;
         stop_wf_run(lh::StopWfRunRequest) -> ();
         resume_wf_run(lh::ResumeWfRunRequest) -> ();
+        rescue_thread_run(lh::RescueThreadRunRequest) -> lh::WfRun;
+        delete_wf_run(lh::DeleteWfRunRequest) -> ();
         // --- User tasks
         assign_user_task_run(lh::AssignUserTaskRunRequest) -> ();
         save_user_task_run_progress(lh::SaveUserTaskRunProgressRequest) -> lh::UserTaskRun;
@@ -154,6 +156,7 @@ serve! {
         list_external_events(lh::ListExternalEventsRequest) -> lh::ExternalEventList;
         // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;
+        get_inactive_thread_run(lh::InactiveThreadRunId) -> lh::InactiveThreadRun;
         search_wf_run(lh::SearchWfRunRequest) -> lh::WfRunIdList;
         get_node_run(lh::NodeRunId) -> lh::NodeRun;
         list_node_runs(lh::ListNodeRunsRequest) -> lh::NodeRunList;

@@ -75,8 +75,13 @@ pub(super) fn post(tx: &mut Tx<'_>, def: &ExternalEventDefRecord, event: lh::Ext
     });
     let key = tx.read().external_event_key(run, ordinal);
     let facts = store::ExternalEventFacts { put_by: Some(tx.actor()), expires };
-    tx.store(key, &ExternalEventRecord { message: event, facts })?;
+    let mut record = ExternalEventRecord { message: event, facts };
+    tx.store(key, &record)?;
     if let Some(run) = run {
+        if run::interrupt(tx, run, &record.message)? {
+            record.message.claimed = true;
+            tx.store(key, &record)?;
+        }
         tx.wake(run);
     }
     Ok(key)

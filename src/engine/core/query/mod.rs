@@ -27,7 +27,9 @@ pub use events::{
 };
 pub use nodes::{count_node_run, search_node_run};
 pub use principals::{get_principal, search_principal};
-pub use runs::{get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run};
+pub use runs::{
+    get_inactive_thread_run, get_node_run, get_variable, get_wf_run, list_node_runs, list_variables, search_wf_run,
+};
 pub use server::{get_server_version, get_tenant, search_tenant, tenant_exists, tenant_is_stored};
 pub use task_runs::{
     count_task_run, get_checkpoint, get_task_def, get_task_run, get_task_worker_group, list_task_runs, search_task_def,

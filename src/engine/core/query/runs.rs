@@ -13,6 +13,7 @@ use crate::engine::core::query::page::{self, EXAMINED, Merge, PAGE_BYTES, Positi
 use crate::engine::core::query::{not_there, reader, tasks};
 use crate::engine::core::value::{MASK, hide};
 use crate::engine::core::{Fault, Order, Reader, Refusal, State, Table};
+use lh::inactive_thread_run::InactiveReason;
 
 /// The most runs of one page that are looked into for variable filters: those touch objects.
 const EXAMINED_WITH_VARIABLES: usize = 1_000;
@@ -23,6 +24,33 @@ const STATUSES: std::ops::RangeInclusive<u8> = 0..=6;
 pub fn get_wf_run(state: &dyn State, tenant: &str, request: lh::WfRunId) -> Result<lh::WfRun, Refusal> {
     let found = reader(state, tenant)?.wf_run_by_id(&request)?;
     found.map(|(_, record)| record.message).ok_or_else(not_there)
+}
+
+/// GetInactiveThreadRun: a thread that waits to begin, or that has left its WfRun.
+pub fn get_inactive_thread_run(
+    state: &dyn State,
+    tenant: &str,
+    request: lh::InactiveThreadRunId,
+) -> Result<lh::InactiveThreadRun, Refusal> {
+    let reader = reader(state, tenant)?;
+    let run = reader.run_ref(&request.wf_run_id.unwrap_or_default())?;
+    let (Some(run), Ok(thread)) = (run, u32::try_from(request.thread_run_number)) else { return Err(not_there()) };
+    let mut found = reader.inactive_thread(run, thread)?.ok_or_else(not_there)?.message;
+    if let (Some(thread), Some(InactiveReason::Queued(queued))) = (&found.thread_run, &mut found.inactive_reason) {
+        let spec = reader.wf_spec(&thread.wf_spec_id.clone().unwrap_or_default())?;
+        let spec = spec.as_ref().and_then(|spec| spec.message.thread_specs.get(&thread.thread_spec_name));
+        for variable in spec.iter().flat_map(|spec| &spec.variable_defs).filter_map(|def| def.var_def.as_ref()) {
+            if let Some(value) = queued.input_vars.get_mut(&variable.name)
+                && variable.type_def.as_ref().is_some_and(|declared| declared.masked)
+            {
+                *value = mask();
+            }
+        }
+        for value in queued.input_vars.values_mut() {
+            value.value = value.value.take().map(hide);
+        }
+    }
+    Ok(found)
 }
 
 /// GetNodeRun.
@@ -46,12 +74,15 @@ pub fn get_variable(state: &dyn State, tenant: &str, request: lh::VariableId) ->
 
 fn masked(mut variable: lh::Variable) -> lh::Variable {
     if variable.masked {
-        let mask = lh::variable_value::Value::Str(MASK.to_owned());
-        variable.value = Some(lh::VariableValue { value: Some(mask) });
+        variable.value = Some(mask());
     } else if let Some(value) = &mut variable.value {
         value.value = value.value.take().map(hide);
     }
     variable
+}
+
+fn mask() -> lh::VariableValue {
+    lh::VariableValue { value: Some(lh::variable_value::Value::Str(MASK.to_owned())) }
 }
 
 /// ListNodeRuns: those of one WfRun, or of one thread of it, by thread and position.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::{NodeRunRecord, WfRunRecord};
+use crate::engine::core::run::archive;
 use crate::engine::core::run::failure::{Stage, Trouble, failure};
 use crate::engine::core::run::node::{self, Progress, Visit};
 use crate::engine::core::{Fault, Place, RunRef, Tx, id};
@@ -17,7 +18,13 @@ const MAX_ITERATIONS: u32 = 512;
 /// Advances every WfRun that was woken, and those that wake thereby. No WfRun may be in hand meanwhile.
 pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
     while let Some(woken) = tx.next_woken() {
-        let Some(record) = tx.read().wf_run(woken)? else { continue };
+        let Some(mut record) = tx.read().wf_run(woken)? else { continue };
+        if tx.is_exhausted() {
+            // One command must not hold up all others for long: a timer that is due goes on.
+            record.facts.advance_at = Some(tx.context().now);
+            tx.put_wf_run(woken, &record)?;
+            continue;
+        }
         let mut run = Run::new(tx, woken, record);
         run.advance()?;
         run.finish()?;
@@ -34,12 +41,15 @@ pub struct Run<'t, 's> {
     /// The WfRun itself; stored by [`Run::finish`].
     pub record: WfRunRecord,
     specs: BTreeMap<String, Rc<lh::WfSpec>>,
+    /// Threads that it neither lists nor has seen to their end, see [`archive`].
+    pub unlisted: BTreeMap<i32, LhStatus>,
 }
 
 impl<'t, 's> Run<'t, 's> {
     /// Takes a WfRun in hand.
     pub fn new(tx: &'t mut Tx<'s>, run: RunRef, record: WfRunRecord) -> Self {
-        Self { tx, run, record, specs: BTreeMap::new() }
+        let unlisted = archive::unlisted(&record.message, &record.facts);
+        Self { tx, run, record, specs: BTreeMap::new(), unlisted }
     }
 
     /// Takes a stored WfRun in hand.
@@ -99,15 +109,18 @@ impl<'t, 's> Run<'t, 's> {
             if *iterations > MAX_ITERATIONS {
                 return self.give_up();
             }
-            let mut changed = self.start_failure_handlers()?;
+            self.relieve()?;
+            let mut changed = self.dequeue()?;
+            changed |= self.start_interrupts()?;
+            changed |= self.start_failure_handlers()?;
             // By index: a thread may start others, which are gone through as well.
             let mut next = 0;
             while let Some(number) = self.record.message.thread_runs.get(next).map(|thread| thread.number) {
                 changed |= self.advance_thread(number)?;
                 next += 1;
             }
-            if !changed {
-                return Ok(());
+            if !changed && !self.unblock()? {
+                return self.retire();
             }
         }
     }
@@ -123,6 +136,7 @@ impl<'t, 's> Run<'t, 's> {
         let thread = self.thread_mut(0)?;
         thread.status = LhStatus::Error.into();
         thread.error_message = Some(MESSAGE.to_owned());
+        self.arm_retention()?;
         self.halt_under(0)
     }
 
@@ -181,7 +195,7 @@ impl<'t, 's> Run<'t, 's> {
     }
 
     /// Lets a thread arrive at the next node.
-    fn activate(&mut self, spec: &lh::WfSpec, from: &Visit<'_>, sink: &str) -> Result<(), Fault> {
+    pub fn activate(&mut self, spec: &lh::WfSpec, from: &Visit<'_>, sink: &str) -> Result<(), Fault> {
         let position = from.place.position.checked_add(1).filter(|position| i32::try_from(*position).is_ok());
         let position = position.ok_or_else(|| Fault::Storage("there are no more node positions".to_owned()))?;
         self.arrive(spec, Place { position, ..from.place }, sink)

@@ -45,21 +45,26 @@ pub fn awaits_handler(thread: &lh::ThreadRun, kind: ThreadType) -> bool {
 }
 
 impl Run<'_, '_> {
-    /// The status of a thread; none when there never was one.
+    /// The status of a thread, listed or not; none when there never was one.
     pub fn status_of(&self, number: i32) -> Option<LhStatus> {
-        self.listed(number).map(lh::ThreadRun::status)
+        let there_was = (0..=self.record.message.greatest_threadrun_number).contains(&number);
+        let listed = self.listed(number).map(lh::ThreadRun::status);
+        // Only those that are done leave the WfRun.
+        listed.or_else(|| self.unlisted.get(&number).copied()).or(there_was.then_some(LhStatus::Completed))
     }
 
     /// Whether a thread will never go on, but for a rescue of it or of one above it.
     pub fn is_over(&self, number: i32) -> Result<bool, Fault> {
         let mut number = number;
         loop {
-            let Some(status) = self.status_of(number) else { return Ok(false) };
-            if has_ended(status) {
+            let Some(thread) = self.listed(number) else {
+                return Ok(self.status_of(number) != Some(LhStatus::Starting));
+            };
+            if has_ended(thread.status()) {
                 return Ok(true);
             }
             let mut above = None;
-            for halted in &self.thread(number)?.halt_reasons {
+            for halted in &thread.halt_reasons {
                 match &halted.reason {
                     Some(Reason::HaltedByParent(_)) => return Ok(true),
                     // Threads above have smaller numbers, so this ends. One that is done holds nobody.
@@ -84,7 +89,12 @@ impl Run<'_, '_> {
         let mut halting = Vec::new();
         let mut next = vec![(number, lh::ThreadHaltReason { reason: Some(reason) })];
         while let Some((number, reason)) = next.pop() {
-            let Some(status) = self.status_of(number) else { continue };
+            let Some(status) = self.listed(number).map(lh::ThreadRun::status) else {
+                if let Some(Reason::HaltedByParent(_)) = reason.reason {
+                    self.drop_queued(number);
+                }
+                continue;
+            };
             let thread = self.thread_mut(number)?;
             if has_ended(status) || thread.halt_reasons.contains(&reason) {
                 continue;
@@ -214,7 +224,7 @@ impl Run<'_, '_> {
     }
 
     /// Whether a reason halts its thread no more.
-    fn is_resolved(&self, number: i32, reason: &lh::ThreadHaltReason) -> Result<bool, Fault> {
+    pub fn is_resolved(&self, number: i32, reason: &lh::ThreadHaltReason) -> Result<bool, Fault> {
         let is_completed = |number| self.status_of(number) == Some(LhStatus::Completed);
         Ok(match &reason.reason {
             Some(Reason::ParentHalted(above)) => match self.listed(above.parent_thread_id) {

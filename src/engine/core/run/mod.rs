@@ -5,12 +5,16 @@
 //! [`node`], with what it does on arrival and how it knows that it is done.
 
 mod advance;
+pub mod archive;
+pub mod delete;
 mod edge;
 mod failure;
 mod halt;
 mod inputs;
+mod interrupt;
 mod node;
 mod outputs;
+mod rescue;
 mod rows;
 mod scope;
 mod start;
@@ -22,6 +26,8 @@ mod timer;
 
 pub use advance::{Run, settle};
 pub use failure::Trouble;
+pub use interrupt::interrupt;
+pub use rescue::rescue;
 pub(in crate::engine::core) use rows::by_event;
 pub use start::run_wf;
 pub use stop::{resume, stop};

@@ -11,6 +11,9 @@ pub fn stop(tx: &mut Tx<'_>, request: lh::StopWfRunRequest) -> Result<(), Refusa
     let number = request.thread_run_number;
     let mut run = load(tx, request.wf_run_id, "Couldn't find specified WfRun")?;
     check_thread(&run, number, "stop")?;
+    if run.unlisted.contains_key(&number) {
+        return Err(Refusal::precondition(format!("ThreadRun {number} has not begun, so it cannot be stopped")));
+    }
     if run.status_of(number).is_some_and(|status| !has_ended(status)) {
         run.halt(number, Reason::ManualHalt(lh::ManualHalt::default()))?;
     }
@@ -22,7 +25,7 @@ pub fn resume(tx: &mut Tx<'_>, request: lh::ResumeWfRunRequest) -> Result<(), Re
     let number = request.thread_run_number;
     let mut run = load(tx, request.wf_run_id, "Couldn't find provided WfRun")?;
     check_thread(&run, number, "resume")?;
-    if run.status_of(number).is_some_and(|status| !has_ended(status)) {
+    if run.listed(number).is_some_and(|thread| !has_ended(thread.status())) {
         let reasons = &mut run.thread_mut(number)?.halt_reasons;
         reasons.retain(|reason| !matches!(reason.reason, Some(Reason::ManualHalt(_))));
     }

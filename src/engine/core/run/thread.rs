@@ -101,8 +101,7 @@ impl Run<'_, '_> {
         let thread = self.thread_mut(number)?;
         thread.status = LhStatus::Completed.into();
         thread.end_time = Some(now);
-        self.tell_run(number, LhStatus::Completed);
-        Ok(())
+        self.tell_run(number, LhStatus::Completed)
     }
 
     /// Ends a thread that failed: those under it are halted, and whoever cannot go on without it fails too. Its end
@@ -116,7 +115,7 @@ impl Run<'_, '_> {
             thread.error_message = Some(failure.message.clone());
             let (kind, parent) = (thread.r#type(), thread.parent_thread_id.unwrap_or_default());
             let handles = thread.failure_being_handled.is_some();
-            self.tell_run(number, status);
+            self.tell_run(number, status)?;
             self.record.message.pending_failures.retain(|pending| pending.failed_thread_run != number);
             self.record.message.pending_interrupts.retain(|pending| pending.interrupted_thread_id != number);
             self.halt_under(number)?;
@@ -140,14 +139,16 @@ impl Run<'_, '_> {
     }
 
     /// The WfRun ends as its first thread ends.
-    fn tell_run(&mut self, number: i32, status: LhStatus) {
+    fn tell_run(&mut self, number: i32, status: LhStatus) -> Result<(), Fault> {
         if number == 0 {
             self.record.message.status = status.into();
             self.record.message.end_time = Some(self.tx.now());
+            self.arm_retention()?;
             if self.record.facts.parent != 0 {
                 self.tx.wake(RunRef(self.record.facts.parent));
             }
         }
+        Ok(())
     }
 
     /// Starts the handlers of failures whose threads are halted; tells whether there were any.
@@ -226,12 +227,17 @@ impl Run<'_, '_> {
         let parent = self.thread_mut(under)?;
         parent.child_thread_ids.push(number);
         let wf_spec_id = parent.wf_spec_id.clone();
-        self.start_thread(&spec, lh::ThreadRun { wf_spec_id, number, parent_thread_id: Some(under), ..thread }, given)?;
+        let thread = lh::ThreadRun { wf_spec_id, number, parent_thread_id: Some(under), ..thread };
+        if thread.r#type() == ThreadType::Child && self.is_full()? {
+            self.enqueue(thread, given)?;
+        } else {
+            self.start_thread(&spec, thread, given)?;
+        }
         Ok(number)
     }
 
     /// The number of the next thread.
-    fn next_number(&self) -> Result<i32, Fault> {
+    pub fn next_number(&self) -> Result<i32, Fault> {
         let number = self.record.message.greatest_threadrun_number.checked_add(1);
         number.ok_or_else(|| Fault::Storage("there are no more thread numbers".to_owned()))
     }

@@ -30,6 +30,9 @@ const FIRST_ORDINAL: u64 = 1 << 32;
 /// An ordinal is milliseconds << this, plus a running number.
 pub(super) const ORDINAL_SHIFT: u32 = 20;
 
+/// How often one command goes through the threads of WfRuns, before it leaves those that woke to others.
+const MAX_ITERATIONS: u32 = 4096;
+
 impl Effects {
     /// Joins those of a later command.
     pub fn add(&mut self, later: Effects) {
@@ -338,12 +341,18 @@ impl<'a> Tx<'a> {
         self.iterations.entry(run).or_default()
     }
 
+    /// Whether the command has gone through the threads of WfRuns so often that the next one must wait.
+    pub fn is_exhausted(&self) -> bool {
+        self.iterations.values().sum::<u32>() > MAX_ITERATIONS
+    }
+
     /// Something for the log: what happened that nobody is answered with.
     pub fn note(&mut self, text: impl Into<String>) {
         self.effects.notes.push(text.into());
     }
 
-    fn touch(&mut self, id: lh::UserTaskRunId) {
+    /// Tells, once the command is durable, that something about a UserTaskRun changed.
+    pub(super) fn touch(&mut self, id: lh::UserTaskRunId) {
         if !self.effects.changed.contains(&id) {
             self.effects.changed.push(id);
         }

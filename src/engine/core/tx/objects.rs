@@ -44,7 +44,8 @@ impl Tx<'_> {
             Some(parent) => self.read().run_ref(parent)?.map_or(0, |parent| parent.0),
             None => 0,
         };
-        let facts = store::WfRunFacts { tenant: self.tenant, started_by: Some(self.actor()), parent };
+        let facts =
+            store::WfRunFacts { tenant: self.tenant, started_by: Some(self.actor()), parent, ..Default::default() };
         let record = WfRunRecord { message: run.clone(), facts };
         self.put_wf_run(ordinal, &record)?;
         Ok((ordinal, record))

@@ -51,6 +51,8 @@ fn thrown(run: &Run<'_, '_>, number: i32, definition: &lh::FailureDef) -> Troubl
     let mut failure = lh::Failure {
         failure_name: definition.failure_name.clone(),
         message: definition.message.clone(),
+        // What an author throws has content, be it null.
+        content: Some(message(None)),
         ..Default::default()
     };
     match definition.content.as_ref().map(|content| evaluate(content, &run.scope(number))) {

@@ -30,6 +30,7 @@ pub fn arrive(
     node_run.node_type = Some(NodeType::StartThread(started.clone()));
     let given = inputs_of(run, visit, &node.variables)?;
     let given = admit(run, visit, &node.thread_spec_name, given)?;
+    run.check_room(1)?;
     started.child_thread_id = Some(start(run, visit, &node.thread_spec_name, given)?);
     node_run.node_type = Some(NodeType::StartThread(started));
     Ok(())
@@ -58,6 +59,7 @@ pub fn arrive_multiple(
         }
         admitted.push(admit(run, visit, name, given)?);
     }
+    run.check_room(admitted.len())?;
     for given in admitted {
         started.child_thread_ids.push(start(run, visit, name, given)?);
     }

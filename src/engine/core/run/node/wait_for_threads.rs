@@ -108,7 +108,12 @@ pub fn check(
         }
     };
     let Some(outcome) = decided else { return Ok(Progress::Waiting) };
-    if node.strategy() != Strategy::WaitForAll {
+    let is_early = match node.strategy() {
+        Strategy::WaitForAll => false,
+        Strategy::WaitForFirst => true,
+        Strategy::WaitForAny => outcome.is_ok(),
+    };
+    if is_early {
         for entry in &mut wait.threads {
             leave(run, visit, entry)?;
         }

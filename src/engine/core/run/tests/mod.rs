@@ -1,4 +1,6 @@
+mod ends;
 mod halt;
+mod rescue;
 mod threads;
 
 use std::collections::BTreeMap;
