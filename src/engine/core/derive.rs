@@ -18,7 +18,7 @@ use crate::engine::core::record::{
     UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord, WfSpecRecord,
 };
 use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
-use crate::engine::core::{Fault, timer};
+use crate::engine::core::{Fault, timer, variable};
 
 /// Finds the number of a text of the object's tenant, or makes it on the write side.
 pub type Numbers<'a> = dyn FnMut(Word, &str) -> Result<u32, Fault> + 'a;
@@ -55,6 +55,11 @@ pub trait Derives {
     /// False when nothing ever follows from objects of this kind: they are written without a look at the old one.
     const DERIVES: bool = true;
 
+    /// False when nothing follows from this one, whatever becomes of it.
+    fn derives(&self) -> bool {
+        Self::DERIVES
+    }
+
     /// The rows of the object that lies under `key` and belongs to `tenant`.
     fn derive(&self, key: ObjKey, tenant: u32, numbers: &mut Numbers<'_>) -> Result<Derived, Fault>;
 }
@@ -80,7 +85,7 @@ macro_rules! derives_nothing {
 pub(super) use derives_nothing;
 
 use crate::engine::core::record::{NodeOutputRecord, NodeRunRecord, VariableRecord};
-derives_nothing!(TenantRecord, VariableRecord, NodeOutputRecord, UserTaskEventRecord);
+derives_nothing!(TenantRecord, NodeOutputRecord, UserTaskEventRecord);
 
 impl Derives for UserTaskDefRecord {
     fn derive(&self, _: ObjKey, tenant: u32, _: &mut Numbers<'_>) -> Result<Derived, Fault> {
@@ -120,6 +125,16 @@ pub(super) fn listed(index: key::KeyIndex, tenant: u32, name: &str, version: u64
         derived.keys.insert(key::key_index(index, tenant, format!("{name}/").as_bytes(), version), Vec::new());
     }
     derived
+}
+
+impl Derives for VariableRecord {
+    fn derives(&self) -> bool {
+        variable::is_searchable(&self.facts)
+    }
+
+    fn derive(&self, key: ObjKey, tenant: u32, numbers: &mut Numbers<'_>) -> Result<Derived, Fault> {
+        variable::rows(key::RunRef(key.scope), tenant, self, numbers)
+    }
 }
 
 impl Derives for WfRunRecord {

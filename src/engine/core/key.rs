@@ -169,6 +169,8 @@ pub enum KeyIndex {
     WfSpecs = 3,
     /// Live StructDef versions: `name/`, then the version in the place of the ordinal.
     StructDefs = 60,
+    /// Variables by value: WfSpec name, variable, value, ordinal of the WfRun, then the thread.
+    Variables = 61,
     /// WfRuns by parent: the parent's ordinal, then their own.
     RunsByParent = 16,
     /// TaskDefs: `name/`, then 0 in the place of the ordinal.

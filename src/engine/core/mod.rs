@@ -31,6 +31,7 @@ pub mod timer;
 mod tx;
 pub mod user_task;
 pub mod value;
+pub mod variable;
 
 pub use check::{Discrepancy, check};
 pub use command::{Actor, Channel, Command, Context, Proof, Refusal};

@@ -162,6 +162,7 @@ serve! {
         list_node_runs(lh::ListNodeRunsRequest) -> lh::NodeRunList;
         get_variable(lh::VariableId) -> lh::Variable;
         list_variables(lh::ListVariablesRequest) -> lh::VariableList;
+        search_variable(lh::SearchVariableRequest) -> lh::VariableIdList;
         // --- User tasks
         get_user_task_run(lh::UserTaskRunId) -> lh::UserTaskRun;
         list_user_task_runs(lh::ListUserTaskRunRequest) -> lh::UserTaskRunList;

@@ -13,6 +13,7 @@ mod runs;
 mod server;
 mod task_runs;
 mod tasks;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use crate::engine::core::{Reader, Refusal, State};
 pub fn queued_tasks(state: &dyn State, tenant: &str, task_def: &str, limit: usize) -> Result<usize, Refusal> {
     Ok(reader(state, tenant)?.queue(task_def, limit)?.len())
 }
+pub use variables::search_variable;
 
 fn reader<'a>(state: &'a dyn State, tenant: &str) -> Result<Reader<'a>, Refusal> {
     Ok(Reader::new(state, tenant)?)

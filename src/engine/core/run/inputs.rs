@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::Fault;
 use crate::engine::core::value::{EvalError, StructDefs, Value, Wrong, admit, tidy, type_name};
 use lh::WfRunVariableAccessLevel;
 
@@ -53,17 +54,30 @@ pub fn check(
 
 /// The variables of a new thread: what is given, else the declared default, else null. Null given counts as not given.
 /// Inherited ones live elsewhere.
-pub fn initial(
-    thread: &lh::ThreadSpec,
+pub fn initial<'a>(
+    defs: &dyn StructDefs,
+    thread: &'a lh::ThreadSpec,
     mut given: BTreeMap<String, Option<Value>>,
-) -> Vec<(String, Option<Value>, bool)> {
+) -> Result<Vec<(&'a lh::ThreadVarDef, Option<Value>)>, Fault> {
     let own = thread.variable_defs.iter().filter(|d| d.access_level() != WfRunVariableAccessLevel::InheritedVar);
-    own.filter_map(|definition| definition.var_def.as_ref())
-        .map(|variable| {
-            let default = || variable.default_value.as_ref().and_then(|value| value.value.clone()).map(tidy);
-            let value = given.remove(&variable.name).flatten().or_else(default);
-            let masked = variable.type_def.as_ref().is_some_and(|declared| declared.masked);
-            (variable.name.clone(), value, masked)
-        })
-        .collect()
+    let mut variables = Vec::new();
+    for declared in own {
+        let Some(variable) = &declared.var_def else { continue };
+        let value = match given.remove(&variable.name).flatten() {
+            Some(value) => Some(value),
+            None => default_of(defs, variable)?,
+        };
+        variables.push((declared, value));
+    }
+    Ok(variables)
+}
+
+/// The declared default. One of another type is kept as it is: PutWfSpec takes it, as LittleHorse's does.
+fn default_of(defs: &dyn StructDefs, variable: &lh::VariableDef) -> Result<Option<Value>, Fault> {
+    let Some(default) = variable.default_value.as_ref().and_then(|value| value.value.clone()) else { return Ok(None) };
+    match admit(defs, &variable.type_def.clone().unwrap_or_default(), Some(default.clone())) {
+        Ok(value) => Ok(value),
+        Err(EvalError::Fault(fault)) => Err(fault),
+        Err(EvalError::Wrong(_)) => Ok(Some(tidy(default))),
+    }
 }

@@ -26,6 +26,7 @@ mod timer;
 
 pub use advance::{Run, settle};
 pub use failure::Trouble;
+pub use inputs::INPUT;
 pub use interrupt::interrupt;
 pub use rescue::rescue;
 pub(in crate::engine::core) use rows::by_event;

@@ -10,7 +10,7 @@ use crate::engine::core::run::halt::{awaits_handler, has_ended};
 use crate::engine::core::run::node::{self, Visit};
 use crate::engine::core::run::{Run, inputs};
 use crate::engine::core::value::{Value, message};
-use crate::engine::core::{Fault, Place, RunRef};
+use crate::engine::core::{Fault, Place, RunRef, variable};
 use lh::thread_halt_reason::Reason;
 use lh::{LhStatus, ThreadType};
 
@@ -48,8 +48,10 @@ impl Run<'_, '_> {
         let thread_spec = spec.thread_specs.get(&thread.thread_spec_name).ok_or_else(no_thread)?;
         let entrypoint = thread_spec.nodes.iter().find(|(_, node)| node::is_entrypoint(node)).map(|(name, _)| name);
         let entrypoint = entrypoint.ok_or_else(no_thread)?;
-        for (name, value, masked) in inputs::initial(thread_spec, given) {
-            let id = lh::VariableId { wf_run_id: Some(self.id()), thread_run_number: number, name };
+        for (declared, value) in inputs::initial(&self.tx.read(), thread_spec, given)? {
+            let var = declared.var_def.clone().unwrap_or_default();
+            let masked = var.type_def.is_some_and(|declared| declared.masked);
+            let id = lh::VariableId { wf_run_id: Some(self.id()), thread_run_number: number, name: var.name };
             let variable = lh::Variable {
                 id: Some(id),
                 value: Some(message(value)),
@@ -57,7 +59,7 @@ impl Run<'_, '_> {
                 wf_spec_id: thread.wf_spec_id.clone(),
                 masked,
             };
-            self.tx.put_variable(self.run, &VariableRecord { message: variable, ..Default::default() })?;
+            self.tx.put_variable(self.run, &VariableRecord { message: variable, facts: variable::facts(declared) })?;
         }
         let place = Place::new(number, 0).ok_or_else(|| self.no_thread(number))?;
         self.record.message.thread_runs.push(lh::ThreadRun {

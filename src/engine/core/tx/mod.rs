@@ -214,7 +214,7 @@ impl<'a> Tx<'a> {
         F: Message + Default,
         Record<M, F>: Derives,
     {
-        if Record::<M, F>::DERIVES {
+        if record.derives() {
             let old = match self.overlay.get(Table::Obj, &key.bytes())? {
                 Some(bytes) => self.derive(key, &Record::<M, F>::decode(key, &bytes)?)?,
                 None => Derived::default(),

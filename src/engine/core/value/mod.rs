@@ -24,7 +24,7 @@ mod struct_tests;
 #[cfg(test)]
 mod tests;
 
-pub use assign::{EvalError, Scope, condition, evaluate, legacy_condition};
+pub use assign::{EvalError, Scope, condition, evaluate, legacy_condition, read_json_path};
 pub use bounds::{MAX_TYPE_DEPTH, keepable, of_type as type_depth};
 pub use cast::{CastRule, cast, cast_rule, coerce};
 pub use check::{MASK, StructDefs, admit, hide, struct_def_text, tidy};

@@ -119,6 +119,9 @@ impl Catalogue {
                 self.learn_type(reader, field_type)?;
             }
         }
+        // Paths into what is built know the exact version.
+        let id = def.id.clone().unwrap_or_default();
+        self.structs.insert((id.name, id.version), def.clone());
         self.structs.insert(key, def);
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::api::littlehorse as lh;
 use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::{builders, mutations, var_name};
-use crate::engine::core::value::{CastRule, cast_rule, type_name, type_of};
+use crate::engine::core::value::{CastRule, cast_rule, keepable, type_name, type_of};
 use crate::engine::core::{Fault, Reader};
 use lh::VariableType;
 use lh::lh_path::selector::SelectorType;
@@ -121,7 +121,11 @@ impl Thread<'_> {
     fn source(&self, assignment: &lh::VariableAssignment) -> Result<Known, String> {
         match assignment.source.as_ref().ok_or_else(missing_source)? {
             Source::VariableName(name) => Ok(self.variable(name)),
-            Source::LiteralValue(value) => Ok(Some(value.value.as_ref().map(type_of).unwrap_or_default())),
+            Source::LiteralValue(value) => {
+                let Some(value) = &value.value else { return Ok(Some(lh::TypeDefinition::default())) };
+                keepable(value).map_err(|wrong| wrong.to_string())?;
+                Ok(Some(type_of(value)))
+            }
             Source::FormatString(format) => {
                 self.optional(format.format.as_deref())?;
                 for argument in &format.args {

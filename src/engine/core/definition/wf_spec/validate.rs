@@ -7,7 +7,7 @@ use crate::engine::core::definition::types::TypeError;
 use crate::engine::core::definition::wf_spec::catalogue::Catalogue;
 use crate::engine::core::definition::wf_spec::typing::{self, Output, Thread};
 use crate::engine::core::definition::wf_spec::{interrupts, mentions, mutations, nodes, var_name};
-use crate::engine::core::value::type_name;
+use crate::engine::core::value::{keepable, type_name, type_of};
 use crate::engine::core::{Fault, Reader, Refusal};
 use lh::type_definition::DefinedType;
 
@@ -182,6 +182,10 @@ fn types(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), Refusal> {
     for (thread_name, thread) in &mut spec.thread_specs {
         for var in thread.variable_defs.iter_mut().filter_map(|def| def.var_def.as_mut()) {
             let place = format!("Var name {} defined in thread {thread_name}", var.name);
+            if let Some(default) = var.default_value.as_ref().and_then(|default| default.value.as_ref()) {
+                keepable(default)
+                    .map_err(|wrong| Refusal::invalid(format!("{place} has an invalid default: {wrong}")))?;
+            }
             let Some(type_def) = var.type_def.as_mut() else { continue };
             reader.resolve_type(type_def).map_err(|error| match error {
                 TypeError::Fault(fault) => fault.into(),
@@ -322,9 +326,13 @@ fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation
                 false => wrong,
             })?
         }
-        Some(RhsValue::LiteralValue(value)) => {
-            Some(value.value.as_ref().map(crate::engine::core::value::type_of).unwrap_or_default())
-        }
+        Some(RhsValue::LiteralValue(value)) => match &value.value {
+            Some(value) => {
+                keepable(value).map_err(|wrong| wrong.to_string())?;
+                Some(type_of(value))
+            }
+            None => Some(lh::TypeDefinition::default()),
+        },
         Some(RhsValue::NodeOutput(source)) => match &source.path {
             Some(Path::Jsonpath(_) | Path::LhPath(_)) => None,
             None => thread.catalogue.output_of(node),
