@@ -2,11 +2,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Flags, LogFormat};
+use crate::config::{self, Flags, LogFormat};
 use crate::engine::host::MetricsAddress;
 
 /// An inbox for the user tasks of LittleHorse workflows, with an engine of its own.
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Restore(RestoreArgs),
     /// Compare everything in the store with everything else in it; also while it is being served
     Doctor(DoctorArgs),
+    /// Delete runs that ended long ago, with everything in them
+    Prune(PruneArgs),
     /// Run the engine as a service of yours, so that timers run on without an inbox
     Service(ServiceArgs),
     /// Print where ostler reads and keeps its files
@@ -120,6 +123,18 @@ pub(super) struct DoctorArgs {
     /// Rebuild what follows from the objects: indexes, ids, counts and timers. No ostler may host the store
     #[arg(long)]
     pub(super) repair: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PruneArgs {
+    /// Those that ended longer ago than this: 90d, 12h, 2w
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) finished_before: Duration,
+    /// Only say how many there are
+    #[arg(long)]
+    pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) store: StoreArgs,
 }
@@ -277,6 +292,10 @@ fn log_format() -> impl TypedValueParser<Value = LogFormat> {
         "json" => LogFormat::Json,
         _ => LogFormat::Text,
     })
+}
+
+fn duration(written: &str) -> Result<Duration, String> {
+    config::duration(written).map_err(|wrong| format!("it {wrong}"))
 }
 
 /// An address as people write it: `127.0.0.1:2023`, `[::1]:2023`, `localhost:2023`.

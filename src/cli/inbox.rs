@@ -39,6 +39,7 @@ pub(super) fn run(args: &InboxArgs) -> Result<ExitCode, Failure> {
                 socket_dir: None,
                 listen: args.listen.listen,
                 metrics: None,
+                retention: config.retention.as_ref().map(|retention| retention.value),
                 user: me.user.clone(),
                 throwaway: false,
                 allow_network_fs: args.listen.allow_network_fs,
@@ -69,6 +70,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, Failure> {
         socket_dir: None,
         listen: args.listen.listen,
         metrics: None,
+        retention: None,
         user: me.user.clone(),
         throwaway: true,
         // Nothing in it has to last.

@@ -10,6 +10,7 @@ pub mod local;
 mod log;
 mod notify;
 mod paths;
+mod prune;
 mod scratch;
 mod serve;
 mod service;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Some(Command::Backup(args)) => backup::backup(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Restore(args)) => backup::restore(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Prune(args)) => prune::run(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Service(args)) => service::run(args).map(|()| ExitCode::SUCCESS),
         Some(Command::Paths(args)) => paths::run(args).map(|()| ExitCode::SUCCESS),
     };

@@ -24,6 +24,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
         socket_dir: None,
         listen: args.listen.listen,
         metrics: config.metrics.map(|metrics| metrics.value).map(|address| args.metrics.at(address)),
+        retention: config.retention.map(|retention| retention.value),
         user: config.user.value,
         throwaway: false,
         allow_network_fs: args.listen.allow_network_fs,

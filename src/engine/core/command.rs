@@ -165,6 +165,7 @@ use crate::api::{littlehorse as lh, store::v1 as store};
 
 requests! {
     DueTimer(store::DueTimer),
+    PruneRuns(store::PruneRuns),
     // --- Definitions and administration
     PutTenant(lh::PutTenantRequest),
     PutPrincipal(lh::PutPrincipalRequest),
@@ -207,6 +208,7 @@ requests! {
 }
 
 replies! {
+    PrunedRuns(store::PrunedRuns),
     // --- Definitions and administration
     Tenant(lh::Tenant),
     Principal(lh::Principal),

@@ -2,7 +2,7 @@
 
 use crate::engine::core::command::{Command, Reply, Request};
 use crate::engine::core::{
-    Effects, Refusal, State, Tx, WriteSet, definition, event, quota, run, task, timer, user_task,
+    Effects, Refusal, State, Tx, WriteSet, definition, event, prune, quota, run, task, timer, user_task,
 };
 
 /// A command that was accepted.
@@ -28,6 +28,7 @@ pub fn execute(state: &dyn State, command: &Command) -> Result<Applied, Refusal>
 fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
     Ok(match request {
         Request::DueTimer(request) => timer::fire(tx, &request)?.into(),
+        Request::PruneRuns(request) => prune::prune(tx, request)?.into(),
         // --- Definitions and administration
         Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
         Request::PutPrincipal(request) => definition::principal::put(tx, request)?.into(),

@@ -16,6 +16,7 @@ mod execute;
 pub mod id;
 pub mod index;
 pub mod key;
+pub mod prune;
 pub mod query;
 pub mod quota;
 pub mod read;

@@ -57,6 +57,8 @@ pub struct Options {
     pub user: String,
     /// The data is thrown away afterwards; clients are told so.
     pub throwaway: bool,
+    /// For how long finished runs are kept; without it, for good.
+    pub retention: Option<Duration>,
     /// Host on a network file system all the same.
     pub allow_network_fs: bool,
 }
@@ -273,6 +275,9 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         if let Some(http) = http {
             let http = tokio::net::TcpListener::from_std(http).map_err(StartError::Threads)?;
             runtime.spawn(web::serve(http, engine.clone(), closing_seen.clone()));
+        }
+        if let Some(retention) = options.retention {
+            runtime.spawn(services.clone().retire(retention));
         }
         Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
     };

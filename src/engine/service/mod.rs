@@ -9,6 +9,7 @@ mod littlehorse;
 mod ostler;
 mod peer;
 mod poll;
+mod prune;
 mod quotas;
 mod upkeep;
 

@@ -12,10 +12,10 @@ use tonic::{Request, Response, Status};
 use super::{Caller, Services, status};
 use crate::api::ostler::v1::ostler_server::Ostler;
 use crate::api::ostler::v1::{
-    BackupPart, BackupRequest, Change, CheckStoreRequest, CountTasksRequest, Host, ListTasksRequest, StoreReport,
-    TaskCounts, TaskPage, WatchRequest,
+    BackupPart, BackupRequest, Change, CheckStoreRequest, CountTasksRequest, Host, ListTasksRequest, PruneProgress,
+    PruneRunsRequest, StoreReport, TaskCounts, TaskPage, WatchRequest,
 };
-use crate::engine::core::{Fault, Order, State, Table, query};
+use crate::engine::core::{Fault, Order, State, Table, id, query};
 use crate::engine::writer::Committed;
 
 /// Timers are counted up to here; beyond, the exact number is of no use to anybody who asks.
@@ -56,12 +56,21 @@ impl Ostler for Services {
         Ok(Response::new(Box::pin(ReceiverStream::new(self.start_backup()?))))
     }
 
+    async fn prune_runs(&self, request: Request<PruneRunsRequest>) -> Result<Response<Pruning>, Status> {
+        let _caller = Caller::of(&request)?;
+        let PruneRunsRequest { finished_before, dry_run } = request.into_inner();
+        let before =
+            finished_before.ok_or_else(|| Status::invalid_argument("Missing required argument 'finished_before'"))?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(self.start_prune(id::milliseconds(&before), dry_run)))))
+    }
+
     async fn check_store(&self, request: Request<CheckStoreRequest>) -> Result<Response<StoreReport>, Status> {
         let _caller = Caller::of(&request)?;
         self.look_over_store().await.map(Response::new)
     }
 }
 
+type Pruning = Pin<Box<dyn Stream<Item = Result<PruneProgress, Status>> + Send>>;
 type Parts = Pin<Box<dyn Stream<Item = Result<BackupPart, Status>> + Send>>;
 type Watching = Pin<Box<dyn Stream<Item = Result<Change, Status>> + Send>>;
 

@@ -45,6 +45,7 @@ impl Ground {
             socket_dir: Some(self.sockets()),
             listen: None,
             metrics: None,
+            retention: None,
             user: "amy".to_owned(),
             throwaway: false,
             allow_network_fs: true,
