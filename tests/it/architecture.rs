@@ -71,6 +71,7 @@ const ROWS: &[Row] = &[
             "directories",
             "hyper_util",
             "jiff",
+            "prost_types",
             "rustix",
             "serde",
             "serde_json",

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn only_finished_runs_that_are_old_enough_are_found_each_once() {
         let bench = bench();
-        assert_eq!(all(&bench, 0), []);
+        assert!(all(&bench, 0).is_empty());
         let mut everything = all(&bench, bench.clock + 1);
         assert_eq!(everything.len(), 40);
         everything.sort_unstable();

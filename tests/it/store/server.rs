@@ -25,6 +25,7 @@ impl Server {
             .arg(root.join("data"))
             .env("HOME", root.join("home"))
             .env("XDG_RUNTIME_DIR", root)
+            .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
