@@ -1,5 +1,7 @@
 mod ends;
 mod halt;
+mod interrupt;
+mod model;
 mod rescue;
 mod threads;
 
