@@ -10,7 +10,11 @@
 #![allow(missing_docs, reason = "a program, not a library")]
 
 mod fill;
+mod late;
 mod load;
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+#[path = "../../tests/it/store/order.rs"]
+mod order;
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
 #[path = "../../tests/it/store/random.rs"]
 mod random;
@@ -114,6 +118,8 @@ async fn measure(root: &Path, tasks: usize, smoke: bool) {
             println!("  {name:<8} {clients:>3} clients {rate:>9.0}/s  {times}, {written} KiB written each");
         }
     }
+    let (late, rate) = late::lateness(&server, if smoke { 20 } else { 1_000 }, if smoke { 100 } else { 1_000 }).await;
+    println!("  timers, beside {rate:>5.0}/s      {late} late");
     println!(
         "  memory                      {} MiB, at most {} MiB",
         memory(&server, "VmRSS"),

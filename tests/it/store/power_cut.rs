@@ -105,23 +105,6 @@ fn difference(found: &MemoryState, expected: &MemoryState) -> String {
     format!("{} rows, expected {}; first lost {lost:?}, extra {extra:?}, other {other:?}", found.len(), expected.len())
 }
 
-fn kind(reply: &Command) -> &'static str {
-    use ostler::engine::core::command::Request::*;
-    match reply.request {
-        PutUserTaskDef(_) => "put_def",
-        PutWfSpec(_) => "put_spec",
-        RunWf(_) => "run",
-        AssignUserTaskRun(_) => "assign",
-        SaveUserTaskRunProgress(_) => "save",
-        CompleteUserTaskRun(_) => "complete",
-        CancelUserTaskRun(_) => "cancel",
-        PutUserTaskRunComment(_) => "comment",
-        EditUserTaskRunComment(_) => "edit_comment",
-        DeleteUserTaskRunComment(_) => "delete_comment",
-        _ => "other",
-    }
-}
-
 impl World {
     fn new(seed: u64, disk: SimDisk, promise: Promise) -> Self {
         let mut random = Random::new(seed);
@@ -274,7 +257,7 @@ impl World {
                 return Err(format!("{command:?} answered {answer:?}, expected {expected:?}"));
             }
             if answer.is_ok() {
-                *tally.acknowledged.entry(kind(&command)).or_default() += 1;
+                *tally.acknowledged.entry(command.request.kind()).or_default() += 1;
             }
         }
         match (failed, acknowledged) {
@@ -339,9 +322,26 @@ fn nothing_acknowledged_is_lost_in_power_cuts_and_disk_errors() {
     println!("{tally:?}");
     if cuts >= 1_000 {
         assert!(tally.cuts_while_opening > 10 && tally.disk_errors > 10 && tally.kept_in_flight > 10, "{tally:?}");
-        let kinds = ["put_def", "put_spec", "run", "assign", "save", "complete", "cancel", "comment", "edit_comment"];
+        assert!(tally.timers > 100, "{tally:?}");
+        let kinds = [
+            "PutUserTaskDef",
+            "PutWfSpec",
+            "RunWf",
+            "AssignUserTaskRun",
+            "SaveUserTaskRunProgress",
+            "CompleteUserTaskRun",
+            "CancelUserTaskRun",
+            "PutUserTaskRunComment",
+            "EditUserTaskRunComment",
+            "ClaimTask",
+            "ReportTask",
+            "PutExternalEvent",
+            "StopWfRun",
+            "ResumeWfRun",
+            "DeleteWfRun",
+        ];
         for kind in kinds {
-            assert!(tally.acknowledged.get(kind).is_some_and(|count| *count > 10), "{kind}: {tally:?}");
+            assert!(tally.acknowledged.contains_key(kind), "{kind}: {tally:?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use ostler::api::littlehorse as lh;
 use ostler::engine::core::command::{Actor, Channel, Context, Proof, Reply, Request};
 use ostler::engine::core::{Command, Refusal};
 
+use super::order::Orders;
 use super::random::Random;
 
 const DEF: &str = "approve";
@@ -19,6 +20,7 @@ pub struct Workload {
     runs: Vec<lh::WfRunId>,
     has_def: bool,
     has_spec: bool,
+    orders: Orders,
     given: u64,
 }
 
@@ -115,8 +117,9 @@ pub fn results(reason: &str) -> BTreeMap<String, lh::VariableValue> {
 }
 
 impl Workload {
-    pub fn new(random: Random) -> Self {
-        Self { random, runs: Vec::new(), has_def: false, has_spec: false, given: 0 }
+    pub fn new(mut random: Random) -> Self {
+        let orders = Orders::new(random.fork());
+        Self { random, runs: Vec::new(), has_def: false, has_spec: false, orders, given: 0 }
     }
 
     fn text(&mut self, longest: usize) -> String {
@@ -195,6 +198,7 @@ impl Workload {
             // Nothing can run before these.
             (false, _) => task_def("first").into(),
             (true, false) => wf_spec("finance").into(),
+            (true, true) if self.random.chance(50) => self.orders.request(),
             (true, true) => self.request(),
         };
         self.given += 1;
@@ -205,10 +209,16 @@ impl Workload {
 
     /// Learns from an answer.
     pub fn learn(&mut self, answer: &Result<Reply, Refusal>) {
-        match answer {
-            Ok(Reply::UserTaskDef(_)) => self.has_def = true,
-            Ok(Reply::WfSpec(_)) => self.has_spec = true,
-            Ok(Reply::WfRun(lh::WfRun { id: Some(id), .. })) if !self.runs.contains(id) => self.runs.push(id.clone()),
+        let Ok(reply) = answer else { return };
+        self.orders.learn(reply);
+        match reply {
+            Reply::UserTaskDef(_) => self.has_def = true,
+            Reply::WfSpec(_) => self.has_spec = true,
+            Reply::WfRun(lh::WfRun { id: Some(id), wf_spec_id: Some(spec), .. })
+                if spec.name == SPEC && !self.runs.contains(id) =>
+            {
+                self.runs.push(id.clone());
+            }
             _ => {}
         }
     }
