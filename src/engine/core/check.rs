@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use prost_types::Timestamp;
+
 use crate::engine::core::derive::{self, Derived};
 use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
-    DoomedRunRecord, ExternalEventRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskRunRecord,
-    VariableRecord, WfRunRecord, WfSpecRecord, describe,
+    CorrelatedEventRecord, DoomedRunRecord, ExternalEventRecord, NodeRunRecord, Record, ScheduledWfRunRecord,
+    TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord, WfSpecRecord, WorkflowEventRecord,
+    describe,
 };
 use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
@@ -187,7 +190,22 @@ impl Check<'_> {
             Kind::Variable => self.variable(key, &Record::decode(key, bytes)?),
             Kind::UserTaskRun if key.n == 0 => self.user_task_run(key, &Record::decode(key, bytes)?),
             Kind::UserTaskRun => self.user_task_event(key),
-            Kind::ExternalEvent => self.external_event(key, &Record::decode(key, bytes)?),
+            Kind::ExternalEvent => {
+                let record: ExternalEventRecord = Record::decode(key, bytes)?;
+                self.created(key, key.sub, record.message.created_at)
+            }
+            Kind::CorrelatedEvent => {
+                let record: CorrelatedEventRecord = Record::decode(key, bytes)?;
+                self.created(key, key.sub, record.message.created_at)
+            }
+            Kind::ScheduledWfRun => {
+                let record: ScheduledWfRunRecord = Record::decode(key, bytes)?;
+                self.created(key, key.sub, record.message.created_at)
+            }
+            Kind::WorkflowEvent => {
+                let record: WorkflowEventRecord = Record::decode(key, bytes)?;
+                self.created(key, record.facts.ordinal, record.message.created_at)
+            }
             // What follows from the others was looked at already.
             _ => Ok(()),
         }
@@ -270,9 +288,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn external_event(&mut self, key: ObjKey, record: &ExternalEventRecord) -> Result<(), Fault> {
-        let created = record.message.created_at.as_ref().map(id::milliseconds);
-        self.ordinal(key, key.sub, created.unwrap_or_default());
+    fn created(&mut self, key: ObjKey, ordinal: u64, created: Option<Timestamp>) -> Result<(), Fault> {
+        self.ordinal(key, ordinal, created.as_ref().map(id::milliseconds).unwrap_or_default());
         Ok(())
     }
 

@@ -191,6 +191,10 @@ requests! {
     PutWorkflowEventDef(lh::PutWorkflowEventDefRequest),
     DeleteWorkflowEventDef(lh::DeleteWorkflowEventDefRequest),
     PutExternalEvent(lh::PutExternalEventRequest),
+    PutCorrelatedEvent(lh::PutCorrelatedEventRequest),
+    DeleteCorrelatedEvent(lh::DeleteCorrelatedEventRequest),
+    ScheduleWf(lh::ScheduleWfRequest),
+    DeleteScheduledWfRun(lh::DeleteScheduledWfRunRequest),
     // --- Runs
     RunWf(lh::RunWfRequest),
     StopWfRun(lh::StopWfRunRequest),
@@ -225,6 +229,8 @@ replies! {
     ExternalEventDef(lh::ExternalEventDef),
     WorkflowEventDef(lh::WorkflowEventDef),
     ExternalEvent(lh::ExternalEvent),
+    CorrelatedEvent(lh::CorrelatedEvent),
+    ScheduledWfRun(lh::ScheduledWfRun),
     // --- Runs
     WfRun(lh::WfRun),
     // --- User tasks

@@ -14,10 +14,13 @@ use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
 use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
 use crate::engine::core::record::{
+    CorrelatedEventRecord, ExternalEventDefRecord, ExternalEventRecord, ScheduledWfRunRecord, WorkflowEventDefRecord,
+    WorkflowEventRecord,
+};
+use crate::engine::core::record::{
     DoomedRunRecord, InactiveThreadRecord, PrincipalRecord, QuotaRecord, Record, StructDefRecord, TenantRecord,
     UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord, WfSpecRecord,
 };
-use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
 use crate::engine::core::{Fault, timer, variable};
 
 /// Finds the number of a text of the object's tenant, or makes it on the write side.
@@ -175,6 +178,9 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         // --- Events
         Kind::ExternalEventDef => of_record::<ExternalEventDefRecord>(key, bytes, tenant, numbers),
         Kind::WorkflowEventDef => of_record::<WorkflowEventDefRecord>(key, bytes, tenant, numbers),
+        Kind::WorkflowEvent => of_record::<WorkflowEventRecord>(key, bytes, tenant, numbers),
+        Kind::CorrelatedEvent => of_record::<CorrelatedEventRecord>(key, bytes, tenant, numbers),
+        Kind::ScheduledWfRun => of_record::<ScheduledWfRunRecord>(key, bytes, tenant, numbers),
         Kind::ExternalEvent => of_record::<ExternalEventRecord>(key, bytes, tenant, numbers),
         // --- Runs
         Kind::InactiveThread => of_record::<InactiveThreadRecord>(key, bytes, tenant, numbers),

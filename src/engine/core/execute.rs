@@ -2,7 +2,7 @@
 
 use crate::engine::core::command::{Command, Reply, Request};
 use crate::engine::core::{
-    Effects, Refusal, State, Tx, WriteSet, definition, event, prune, quota, run, task, timer, user_task,
+    Effects, Refusal, State, Tx, WriteSet, definition, event, prune, quota, run, schedule, task, timer, user_task,
 };
 
 /// A command that was accepted.
@@ -54,6 +54,10 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::PutWorkflowEventDef(request) => event::put_workflow_event_def(tx, request)?.into(),
         Request::DeleteWorkflowEventDef(request) => event::delete_workflow_event_def(tx, request)?.into(),
         Request::PutExternalEvent(request) => event::put_external_event(tx, request)?.into(),
+        Request::PutCorrelatedEvent(request) => event::put_correlated_event(tx, request)?.into(),
+        Request::DeleteCorrelatedEvent(request) => event::delete_correlated_event(tx, request)?.into(),
+        Request::ScheduleWf(request) => schedule::schedule_wf(tx, request)?.into(),
+        Request::DeleteScheduledWfRun(request) => schedule::delete_scheduled_wf_run(tx, request)?.into(),
         // --- Runs
         Request::RunWf(request) => run::run_wf(tx, request)?.into(),
         Request::StopWfRun(request) => run::stop(tx, request)?.into(),

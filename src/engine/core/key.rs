@@ -131,6 +131,10 @@ pub enum IdKind {
     ExternalEvent = 30,
     /// WfRunId of a run that is yet to come, `/`, the definition, `/`, the guid.
     EarlyEvent = 31,
+    /// The definition, `/`, the key.
+    CorrelatedEvent = 32,
+    /// Id of a schedule.
+    ScheduledWfRun = 33,
 }
 
 /// Fixed-width indexes over attribute x status. The numbers are on disk.
@@ -155,6 +159,12 @@ pub enum Index {
     NodesByVersion = 21,
     /// ExternalEvents of a definition; the status is whether they are claimed.
     EventsByDef = 30,
+    /// WorkflowEvents of a definition.
+    WorkflowEventsByDef = 31,
+    /// CorrelatedEvents of a definition; the status is whether they served a node.
+    CorrelatedByDef = 32,
+    /// ScheduledWfRuns of a WfSpec name.
+    SchedulesBySpec = 33,
     /// Principals with all rights: a counter without rows.
     Administrators = 50,
 }
@@ -192,6 +202,9 @@ pub enum KeyIndex {
     UnclaimedEvents = 32,
     /// ExternalEvents whose run is yet to come: its id, `/`, own ordinal.
     EarlyEvents = 33,
+    /// EXTERNAL_EVENT nodes that wait under a key: name of the definition, length of the key, the key, ordinal of the
+    /// run, then where they are in it in the place of the ordinal.
+    WaitingNodes = 34,
     /// Principals of the whole store: `id/`. When each was made (8 bytes) and whether it is an administrator.
     Principals = 50,
     /// Principals with rights of their own in a tenant: `id/`, with the same value.

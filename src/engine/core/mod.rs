@@ -23,6 +23,7 @@ pub mod read;
 pub mod rebuild;
 pub mod record;
 pub mod run;
+pub mod schedule;
 pub mod state;
 pub mod task;
 #[cfg(test)]

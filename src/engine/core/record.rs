@@ -41,6 +41,12 @@ pub type StructDefRecord = Record<lh::StructDef, store::DefinitionFacts>;
 pub type ExternalEventDefRecord = Record<lh::ExternalEventDef, store::DefinitionFacts>;
 /// A stored WorkflowEventDef.
 pub type WorkflowEventDefRecord = Record<lh::WorkflowEventDef, store::DefinitionFacts>;
+/// A stored WorkflowEvent.
+pub type WorkflowEventRecord = Record<lh::WorkflowEvent, store::WorkflowEventFacts>;
+/// A stored CorrelatedEvent.
+pub type CorrelatedEventRecord = Record<lh::CorrelatedEvent, store::CorrelatedEventFacts>;
+/// A stored ScheduledWfRun.
+pub type ScheduledWfRunRecord = Record<lh::ScheduledWfRun, store::ScheduledWfRunFacts>;
 /// A stored ExternalEvent.
 pub type ExternalEventRecord = Record<lh::ExternalEvent, store::ExternalEventFacts>;
 /// A stored WfRun.

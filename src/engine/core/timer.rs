@@ -10,7 +10,7 @@ use crate::api::store::v1 as store;
 use crate::engine::core::command::{Actor, Channel, Command, Context, Proof};
 use crate::engine::core::key::{self, Kind, ObjKey, Word, damaged, take_u64};
 use crate::engine::core::read::Reader;
-use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet, event, run, task};
+use crate::engine::core::{Fault, Order, Refusal, State, Table, Tx, WriteSet, event, run, schedule, task};
 
 /// A timer, out of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
         // --- Events
         Kind::NodeRun => run::timer_due(tx, timer.owner)?,
         Kind::ExternalEvent => event::expire(tx, timer.owner)?,
+        Kind::CorrelatedEvent => event::correlated_event_due(tx, &timer)?,
+        Kind::ScheduledWfRun => schedule::due(tx, timer.owner)?,
         // --- Runs
         Kind::WfRun => run::archive::due(tx, &timer)?,
         Kind::DoomedRun => run::delete::go_on(tx, timer.owner)?,

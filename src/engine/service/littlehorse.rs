@@ -52,6 +52,14 @@ macro_rules! serve {
                 self.submit(request).await
             }
 
+            async fn await_workflow_event(
+                &self,
+                request: Request<lh::AwaitWorkflowEventRequest>,
+            ) -> Result<Response<lh::WorkflowEvent>, Status> {
+                let caller = Caller::of(&request)?;
+                self.waiting.event(caller, request.into_inner()).await.map(Response::new)
+            }
+
             async fn whoami(&self, request: Request<()>) -> Result<Response<lh::Principal>, Status> {
                 let actor = Caller::of(&request)?.actor;
                 self.query(request, |state, _, ()| access::whoami(state, &actor))
@@ -102,6 +110,10 @@ serve! {
         put_workflow_event_def(lh::PutWorkflowEventDefRequest) -> lh::WorkflowEventDef;
         delete_workflow_event_def(lh::DeleteWorkflowEventDefRequest) -> ();
         put_external_event(lh::PutExternalEventRequest) -> lh::ExternalEvent;
+        put_correlated_event(lh::PutCorrelatedEventRequest) -> lh::CorrelatedEvent;
+        delete_correlated_event(lh::DeleteCorrelatedEventRequest) -> ();
+        schedule_wf(lh::ScheduleWfRequest) -> lh::ScheduledWfRun;
+        delete_scheduled_wf_run(lh::DeleteScheduledWfRunRequest) -> ();
         // --- Runs
         run_wf(lh::RunWfRequest) -> lh::WfRun;
         stop_wf_run(lh::StopWfRunRequest) -> ();
@@ -154,6 +166,14 @@ serve! {
         search_workflow_event_def(lh::SearchWorkflowEventDefRequest) -> lh::WorkflowEventDefIdList;
         get_external_event(lh::ExternalEventId) -> lh::ExternalEvent;
         list_external_events(lh::ListExternalEventsRequest) -> lh::ExternalEventList;
+        search_external_event(lh::SearchExternalEventRequest) -> lh::ExternalEventIdList;
+        get_correlated_event(lh::CorrelatedEventId) -> lh::CorrelatedEvent;
+        search_correlated_event(lh::SearchCorrelatedEventRequest) -> lh::CorrelatedEventIdList;
+        get_workflow_event(lh::WorkflowEventId) -> lh::WorkflowEvent;
+        list_workflow_events(lh::ListWorkflowEventsRequest) -> lh::WorkflowEventList;
+        search_workflow_event(lh::SearchWorkflowEventRequest) -> lh::WorkflowEventIdList;
+        get_scheduled_wf_run(lh::ScheduledWfRunId) -> lh::ScheduledWfRun;
+        search_scheduled_wf_run(lh::SearchScheduledWfRunRequest) -> lh::ScheduledWfRunIdList;
         // --- Runs
         get_wf_run(lh::WfRunId) -> lh::WfRun;
         get_inactive_thread_run(lh::InactiveThreadRunId) -> lh::InactiveThreadRun;

@@ -12,6 +12,7 @@ mod poll;
 mod prune;
 mod quotas;
 mod upkeep;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,6 +32,7 @@ use crate::engine::core::{self, State};
 use crate::engine::writer::Engine;
 
 use poll::Desk;
+use waiting::Waiting;
 
 pub use gate::{Caller, Gate, GateLayer};
 pub use peer::{Connection, Peer};
@@ -50,6 +52,7 @@ pub struct Services {
     closing: watch::Receiver<bool>,
     desk: Desk,
     quotas: Arc<Quotas>,
+    waiting: Waiting,
     /// One backup or check at a time.
     upkeep: Arc<Semaphore>,
 }
@@ -60,7 +63,9 @@ impl Services {
     pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
         let desk = Desk::new(engine.clone(), closing.clone());
         let quotas = Arc::default();
-        Self { engine, host: Arc::new(host), closing, desk, quotas, upkeep: Arc::new(Semaphore::new(1)) }
+        let waiting = Waiting::new(engine.clone(), closing.clone());
+        let upkeep = Arc::new(Semaphore::new(1));
+        Self { engine, host: Arc::new(host), closing, desk, quotas, waiting, upkeep }
     }
 
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.

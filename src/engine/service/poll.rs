@@ -9,17 +9,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{Caller, now_ms, status};
 use crate::api::{littlehorse as lh, store::v1 as store};
-use crate::engine::core::command::{Command, Context, Reply};
+use crate::engine::core::command::{Command, Context};
 use crate::engine::core::{Actor, Refusal, query};
 use crate::engine::writer::{Committed, Engine};
 
@@ -27,16 +26,11 @@ use crate::engine::writer::{Committed, Engine};
 const SLOTS_OF_STREAM: usize = 256;
 /// Slots of all streams together.
 const SLOTS: usize = 16_384;
-/// How long to wait before a claim is given again that the writer had no room for.
-const BUSY: Duration = Duration::from_millis(10);
 
 /// What a worker asks on one stream.
 pub(super) trait Requests: Stream<Item = Result<lh::PollTaskRequest, Status>> + Send + Unpin + 'static {}
 
 impl<S: Stream<Item = Result<lh::PollTaskRequest, Status>> + Send + Unpin + 'static> Requests for S {}
-
-/// A claim that was given to the writer, or not taken.
-type Submitted = Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal>;
 
 /// The answers of one stream.
 pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<lh::PollTaskResponse, Status>> + Send>>;
@@ -228,11 +222,13 @@ impl Desk {
             task_worker_id: slot.worker.client_id.clone(),
             task_worker_version: slot.worker.task_worker_version.clone(),
         };
-        let command = Command { context, request: request.into() };
-        let submitted = self.inner.engine.submit(command.clone());
+        let submitted = self.inner.engine.submit(Command { context, request: request.into() });
         let (desk, name) = (self.clone(), name.clone());
         tokio::spawn(async move {
-            let answer = desk.answer_of(submitted, command).await;
+            let answer = match submitted {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Err(Refusal::new(tonic::Code::Unavailable, "stopped"))),
+                Err(refusal) => Err(refusal),
+            };
             match answer.and_then(lh::PollTaskResponse::try_from) {
                 Ok(response) if response.result.is_none() => desk.settle(&name, Some(slot)),
                 Ok(response) => {
@@ -248,19 +244,6 @@ impl Desk {
         });
     }
 
-    /// The answer to a claim. One that the writer had no room for is given again, until it has: nobody would wake the
-    /// slot otherwise.
-    async fn answer_of(&self, mut submitted: Submitted, command: Command) -> Result<Reply, Refusal> {
-        loop {
-            match submitted {
-                Ok(answer) => return answer.await.unwrap_or_else(|_| Err(stopping())),
-                Err(refusal) if refusal.code == Code::ResourceExhausted => tokio::time::sleep(BUSY).await,
-                Err(refusal) => return Err(refusal),
-            }
-            submitted = self.inner.engine.submit(command.clone());
-        }
-    }
-
     /// A claim was answered; a slot that got nothing waits on, in front.
     fn settle(&self, name: &Name, slot: Option<Slot>) {
         if let Some(queue) = self.queues().get_mut(name) {
@@ -273,13 +256,9 @@ impl Desk {
     }
 }
 
-fn stopping() -> Refusal {
-    Refusal::new(Code::Unavailable, "The engine is stopping.")
-}
-
 /// What a worker is told when a claim failed: to come again.
 fn lost(refusal: &Refusal) -> Status {
-    status(Refusal::new(Code::Unavailable, refusal.message.clone()))
+    status(Refusal::new(tonic::Code::Unavailable, refusal.message.clone()))
 }
 
 /// A heartbeat with the address that its worker is to poll: where it was sent to.

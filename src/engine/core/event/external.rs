@@ -37,6 +37,16 @@ pub fn put_external_event(tx: &mut Tx<'_>, request: lh::PutExternalEventRequest)
         claimed: false,
     };
     let key = post(tx, &def, event.clone())?;
+    if !super::is_early(key) {
+        let run = RunRef(key.scope);
+        if run::interrupt(tx, run, &event)?
+            && let Some(mut record) = tx.read().object::<lh::ExternalEvent, store::ExternalEventFacts>(key)?
+        {
+            record.message.claimed = true;
+            tx.store(key, &record)?;
+        }
+        tx.wake(run);
+    }
     run::settle(tx)?;
     // The WfRun may have ended, and nothing says that it is kept.
     let now: Option<ExternalEventRecord> = tx.read().object(key)?;
@@ -62,7 +72,7 @@ pub(super) fn content(
     })
 }
 
-/// Stores a new event under its WfRun, which is told, or where it waits for it.
+/// Stores a new event under its WfRun, or where it waits for it.
 pub(super) fn post(tx: &mut Tx<'_>, def: &ExternalEventDefRecord, event: lh::ExternalEvent) -> Result<ObjKey, Fault> {
     let run = match event.id.as_ref().and_then(|id| id.wf_run_id.as_ref()) {
         Some(run) => tx.read().run_ref(run)?,
@@ -75,15 +85,7 @@ pub(super) fn post(tx: &mut Tx<'_>, def: &ExternalEventDefRecord, event: lh::Ext
     });
     let key = tx.read().external_event_key(run, ordinal);
     let facts = store::ExternalEventFacts { put_by: Some(tx.actor()), expires };
-    let mut record = ExternalEventRecord { message: event, facts };
-    tx.store(key, &record)?;
-    if let Some(run) = run {
-        if run::interrupt(tx, run, &record.message)? {
-            record.message.claimed = true;
-            tx.store(key, &record)?;
-        }
-        tx.wake(run);
-    }
+    tx.store(key, &ExternalEventRecord { message: event, facts })?;
     Ok(key)
 }
 

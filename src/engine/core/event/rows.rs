@@ -3,9 +3,11 @@
 use prost::Message;
 
 use crate::engine::core::derive::{Derived, Derives, Numbers, listed};
-use crate::engine::core::event::external;
+use crate::engine::core::event::{correlated, external};
 use crate::engine::core::key::{self, IdKind, Index, KeyIndex, Kind, ObjKey, Word, take_u64};
-use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
+use crate::engine::core::record::{
+    CorrelatedEventRecord, ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord, WorkflowEventRecord,
+};
 use crate::engine::core::{Fault, id};
 
 impl Derives for ExternalEventDefRecord {
@@ -59,6 +61,37 @@ impl Derives for ExternalEventRecord {
         derived.rows.insert((Index::EventsByDef, def, u8::from(self.message.claimed), ordinal), facets.encode());
         if let Some(due) = self.facts.expires.filter(|_| !self.message.claimed) {
             derived.timer(tenant, due, key, 0);
+        }
+        Ok(derived)
+    }
+}
+
+impl Derives for WorkflowEventRecord {
+    fn derive(&self, _: ObjKey, _: u32, numbers: &mut Numbers<'_>) -> Result<Derived, Fault> {
+        let mut derived = Derived::default();
+        let event_id = self.message.id.clone().unwrap_or_default();
+        let def = event_id.workflow_event_def_id.as_ref().map(|def| def.name.as_str()).unwrap_or_default();
+        let def = numbers(Word::Name, def)?;
+        let created = self.message.created_at.as_ref().map(id::milliseconds).unwrap_or_default();
+        let facets = Facets { created, id: event_id };
+        derived.rows.insert((Index::WorkflowEventsByDef, def, 0, self.facts.ordinal), facets.encode());
+        Ok(derived)
+    }
+}
+
+impl Derives for CorrelatedEventRecord {
+    fn derive(&self, key: ObjKey, tenant: u32, numbers: &mut Numbers<'_>) -> Result<Derived, Fault> {
+        let mut derived = Derived::default();
+        let event_id = self.message.id.clone().unwrap_or_default();
+        let name = event_id.external_event_def_id.as_ref().map(|def| def.name.as_str()).unwrap_or_default();
+        derived.ids.insert(key::id(tenant, IdKind::CorrelatedEvent, &format!("{name}/{}", event_id.key)), key.sub);
+        let def = numbers(Word::Name, name)?;
+        let created = self.message.created_at.as_ref().map(id::milliseconds).unwrap_or_default();
+        let served = u8::from(!self.message.external_events.is_empty());
+        let facets = Facets { created, id: event_id };
+        derived.rows.insert((Index::CorrelatedByDef, def, served, key.sub), facets.encode());
+        for (due, slot) in correlated::timers(&self.facts) {
+            derived.timer(tenant, due, key, slot);
         }
         Ok(derived)
     }

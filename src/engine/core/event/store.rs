@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::event::external;
-use crate::engine::core::key::{self, IdKind, KeyIndex, Kind, ObjKey, RunRef, Word, after_prefix, damaged};
-use crate::engine::core::record::{ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord};
+use crate::engine::core::key::{self, IdKind, KeyIndex, Kind, ObjKey, RunRef, Word, after_prefix, damaged, take_u64};
+use crate::engine::core::record::{
+    CorrelatedEventRecord, ExternalEventDefRecord, ExternalEventRecord, WorkflowEventDefRecord,
+};
 use crate::engine::core::{Fault, Order, Place, Reader, Table, Tx};
 
 impl Reader<'_> {
@@ -93,13 +95,52 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// A CorrelatedEvent by its key, and where it lies.
+    pub fn correlated_event(&self, def: &str, key: &str) -> Result<Option<(ObjKey, CorrelatedEventRecord)>, Fault> {
+        let Some(tenant) = self.tenant else { return Ok(None) };
+        let row = key::id(tenant, IdKind::CorrelatedEvent, &format!("{def}/{key}"));
+        let Some(bytes) = self.state.get(Table::Ids, &row)? else { return Ok(None) };
+        let key = ObjKey::new(tenant.into(), Kind::CorrelatedEvent, key::read_u64(&bytes, Table::Ids)?, 0);
+        match self.object(key)? {
+            Some(record) => Ok(Some((key, record))),
+            None => Err(damaged("Ids row", "leads to a CorrelatedEvent that is not there")),
+        }
+    }
+
     /// The ordinals at the ends of the rows of an index over byte keys that begin with `text`, until `visit` breaks.
-    #[allow(clippy::type_complexity)] // a name for it would not say more
-    pub(super) fn key_rows(
+    fn key_rows(
         &self,
         index: KeyIndex,
         text: &[u8],
         visit: &mut dyn FnMut(u64) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<(), Fault> {
+        self.key_row_ends(index, text, &mut |end| match take_u64(end) {
+            Some((ordinal, [])) => visit(ordinal),
+            _ => Err(damaged("KeyIdx row", "its key has an unknown form")),
+        })
+    }
+
+    /// As [`key_rows`](Self::key_rows), of an index with another number before the ordinal.
+    pub(super) fn key_rows_of_two(
+        &self,
+        index: KeyIndex,
+        text: &[u8],
+        visit: &mut dyn FnMut(u64, u64) -> Result<ControlFlow<()>, Fault>,
+    ) -> Result<(), Fault> {
+        self.key_row_ends(index, text, &mut |end| {
+            let both = take_u64(end).and_then(|(first, rest)| Some((first, take_u64(rest)?)));
+            match both {
+                Some((first, (ordinal, []))) => visit(first, ordinal),
+                _ => Err(damaged("KeyIdx row", "its key has an unknown form")),
+            }
+        })
+    }
+
+    fn key_row_ends(
+        &self,
+        index: KeyIndex,
+        text: &[u8],
+        visit: &mut dyn FnMut(&[u8]) -> Result<ControlFlow<()>, Fault>,
     ) -> Result<(), Fault> {
         let Some(tenant) = self.tenant else { return Ok(()) };
         let mut prefix = key::key_index_prefix(index, tenant);
@@ -110,15 +151,11 @@ impl Reader<'_> {
             &prefix,
             after_prefix(&prefix).as_deref(),
             Order::Ascending,
-            &mut |key, _| {
-                let ordinal = key.strip_prefix(prefix.as_slice()).and_then(|rest| <[u8; 8]>::try_from(rest).ok());
-                let ordinal = ordinal.ok_or_else(|| damaged("KeyIdx row", "its key has an unknown form"));
-                match ordinal.and_then(|ordinal| visit(u64::from_be_bytes(ordinal))) {
-                    Ok(flow) => flow,
-                    Err(fault) => {
-                        outcome = Err(fault);
-                        ControlFlow::Break(())
-                    }
+            &mut |key, _| match visit(key.strip_prefix(prefix.as_slice()).unwrap_or_default()) {
+                Ok(flow) => flow,
+                Err(fault) => {
+                    outcome = Err(fault);
+                    ControlFlow::Break(())
                 }
             },
         )?;

@@ -23,8 +23,9 @@ pub use definitions::{
     search_user_task_def, search_wf_spec, validate_struct_def_evolution,
 };
 pub use events::{
-    get_external_event, get_external_event_def, get_workflow_event_def, list_external_events,
-    search_external_event_def, search_workflow_event_def,
+    get_correlated_event, get_external_event, get_external_event_def, get_scheduled_wf_run, get_workflow_event,
+    get_workflow_event_def, list_external_events, list_workflow_events, search_correlated_event, search_external_event,
+    search_external_event_def, search_scheduled_wf_run, search_workflow_event, search_workflow_event_def, thrown_event,
 };
 pub use nodes::{count_node_run, search_node_run};
 pub use principals::{get_principal, search_principal};

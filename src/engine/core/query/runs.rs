@@ -7,7 +7,7 @@ use prost::Message;
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::id;
 use crate::engine::core::index::{RunFacets, status_byte};
-use crate::engine::core::key::{self, Index, KeyIndex, Kind, Place, RunRef, Word, damaged, pair, unpair};
+use crate::engine::core::key::{self, Index, KeyIndex, Kind, Place, RunRef, Word, after_prefix, damaged, pair, unpair};
 use crate::engine::core::query::objects::ObjectPage;
 use crate::engine::core::query::page::{self, EXAMINED, Merge, PAGE_BYTES, Position, Query, Range};
 use crate::engine::core::query::{not_there, reader, tasks};
@@ -207,19 +207,19 @@ struct Runs {
     to: Option<i64>,
     /// Outer: whether a parent was asked for. Inner: its ordinal, none when there is no such run.
     parent: Option<Option<RunRef>>,
+    /// Not only the children of that, but all below it.
+    tree: bool,
     variables: Vec<(String, lh::VariableValue)>,
 }
 
 impl Runs {
     fn of(reader: &Reader<'_>, request: &lh::SearchWfRunRequest) -> Result<Self, Refusal> {
-        if request.show_full_tree() {
-            return Err(Refusal::unimplemented("SearchWfRun with show_full_tree is not supported"));
-        }
         let mut search = Self {
             tenant: reader.tenant.unwrap_or_default(),
             major: request.wf_spec_major_version,
             revision: request.wf_spec_revision,
             status: request.status.map(status_byte),
+            tree: request.show_full_tree(),
             from: request.earliest_start.as_ref().map(id::milliseconds),
             to: request.latest_start.as_ref().map(id::milliseconds),
             ..Self::default()
@@ -272,14 +272,49 @@ impl Runs {
         Ok(search)
     }
 
+    /// The ranges of the children of a WfRun, and with `tree` of all that is below it.
+    fn below(&self, reader: &Reader<'_>, top: RunRef) -> Result<Vec<Range>, Refusal> {
+        let range = |parent: RunRef| {
+            let mut prefix = key::key_index_prefix(KeyIndex::RunsByParent, self.tenant);
+            prefix.extend(parent.0.to_be_bytes());
+            Range { table: Table::KeyIdx, prefix }
+        };
+        let mut ranges = vec![range(top)];
+        let (mut next, mut examined) = (0, 0);
+        while let Some(parents) = ranges.get(next).filter(|_| self.tree) {
+            let mut children = Vec::new();
+            let prefix = parents.prefix.clone();
+            reader.state.scan(
+                Table::KeyIdx,
+                &prefix,
+                after_prefix(&prefix).as_deref(),
+                Order::Ascending,
+                &mut |key, _| {
+                    children.extend(key.last_chunk().map(|bytes| RunRef(u64::from_be_bytes(*bytes))));
+                    ControlFlow::Continue(())
+                },
+            )?;
+            examined += children.len();
+            if examined > EXAMINED {
+                return Err(Refusal::exhausted(format!("There are more than {EXAMINED} WfRuns below this one")));
+            }
+            for child in children {
+                let children = range(child);
+                if has_rows(reader, &children.prefix)? {
+                    ranges.push(children);
+                }
+            }
+            next += 1;
+        }
+        Ok(ranges)
+    }
+
     /// The ranges that hold all that it matches; none when it asks for neither a spec nor a parent.
-    fn ranges(&self, reader: &Reader<'_>) -> Result<Vec<Range>, Fault> {
+    fn ranges(&self, reader: &Reader<'_>) -> Result<Vec<Range>, Refusal> {
         match self.parent {
             Some(None) => return Ok(Vec::new()),
             Some(Some(parent)) => {
-                let mut prefix = key::key_index_prefix(KeyIndex::RunsByParent, self.tenant);
-                prefix.extend(parent.0.to_be_bytes());
-                return Ok(vec![Range { table: Table::KeyIdx, prefix }]);
+                return self.below(reader, parent);
             }
             None => {}
         }
@@ -323,4 +358,13 @@ impl Runs {
 
 fn damaged_row() -> Fault {
     damaged("Idx row", "its value has an unknown form")
+}
+
+fn has_rows(reader: &Reader<'_>, prefix: &[u8]) -> Result<bool, Fault> {
+    let mut found = false;
+    reader.state.scan(Table::KeyIdx, prefix, after_prefix(prefix).as_deref(), Order::Ascending, &mut |_, _| {
+        found = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
 }

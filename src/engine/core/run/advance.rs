@@ -8,6 +8,7 @@ use crate::engine::core::key::damaged;
 use crate::engine::core::record::{NodeRunRecord, WfRunRecord};
 use crate::engine::core::run::archive;
 use crate::engine::core::run::failure::{Stage, Trouble, failure};
+use crate::engine::core::run::halt::has_ended;
 use crate::engine::core::run::node::{self, Progress, Visit};
 use crate::engine::core::{Fault, Place, RunRef, Tx, id};
 use lh::LhStatus;
@@ -32,6 +33,12 @@ pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The WfRuns that may wait for the end of this one: its parent, and those that said so.
+pub fn awaited_by(record: &WfRunRecord) -> Vec<RunRef> {
+    let parent = Some(record.facts.parent).filter(|parent| *parent != 0);
+    parent.into_iter().chain(record.facts.awaited_by.iter().copied()).map(RunRef).collect()
+}
+
 /// One WfRun in the hands of one command.
 pub struct Run<'t, 's> {
     /// The command's work.
@@ -43,13 +50,16 @@ pub struct Run<'t, 's> {
     specs: BTreeMap<String, Rc<lh::WfSpec>>,
     /// Threads that it neither lists nor has seen to their end, see [`archive`].
     pub unlisted: BTreeMap<i32, LhStatus>,
+    /// Whether it had ended when it was taken in hand.
+    had_ended: bool,
 }
 
 impl<'t, 's> Run<'t, 's> {
     /// Takes a WfRun in hand.
     pub fn new(tx: &'t mut Tx<'s>, run: RunRef, record: WfRunRecord) -> Self {
         let unlisted = archive::unlisted(&record.message, &record.facts);
-        Self { tx, run, record, specs: BTreeMap::new(), unlisted }
+        let had_ended = has_ended(record.message.status());
+        Self { tx, run, record, specs: BTreeMap::new(), unlisted, had_ended }
     }
 
     /// Takes a stored WfRun in hand.
@@ -58,9 +68,14 @@ impl<'t, 's> Run<'t, 's> {
         Ok(Self::new(tx, run, record))
     }
 
-    /// Stores the WfRun and gives it as Get answers it.
+    /// Stores the WfRun and gives it as Get answers it. Who waits for its end is woken by that.
     pub fn finish(mut self) -> Result<lh::WfRun, Fault> {
         self.sync_status()?;
+        if has_ended(self.record.message.status()) && !self.had_ended {
+            for waiting in awaited_by(&self.record) {
+                self.tx.wake(waiting);
+            }
+        }
         self.tx.put_wf_run(self.run, &self.record)?;
         Ok(self.record.message)
     }

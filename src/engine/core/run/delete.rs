@@ -11,7 +11,7 @@ use crate::engine::core::derive::{Derived, Derives, Numbers};
 use crate::engine::core::key::{Kind, ObjKey};
 use crate::engine::core::read;
 use crate::engine::core::record::{DoomedRunRecord, UserTaskRunRecord, WfRunRecord};
-use crate::engine::core::run::Run;
+use crate::engine::core::run::{Run, advance};
 use crate::engine::core::{Fault, Order, Refusal, RunRef, Tx};
 use lh::workflow_retention_policy::WfGcPolicy;
 
@@ -44,8 +44,8 @@ pub fn doom(tx: &mut Tx<'_>, run: RunRef) -> Result<(), Fault> {
     let Some(record) = tx.read().wf_run(run)? else { return Ok(()) };
     tx.erase(read::wf_run_key(run))?;
     // Whoever waits for it must learn that it is gone.
-    if record.facts.parent != 0 {
-        tx.wake(RunRef(record.facts.parent));
+    for waiting in advance::awaited_by(&record) {
+        tx.wake(waiting);
     }
     clear(tx, run, tx.context().now)
 }

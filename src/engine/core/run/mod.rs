@@ -30,6 +30,6 @@ pub use inputs::INPUT;
 pub use interrupt::interrupt;
 pub use rescue::rescue;
 pub(in crate::engine::core) use rows::by_event;
-pub use start::run_wf;
+pub use start::{admit, begin, find_spec, run_wf};
 pub use stop::{resume, stop};
 pub use timer::due as timer_due;

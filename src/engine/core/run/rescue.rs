@@ -2,7 +2,6 @@
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::run::failure::Trouble;
-use crate::engine::core::run::halt::has_ended;
 use crate::engine::core::run::node::Visit;
 use crate::engine::core::run::{Run, delete};
 use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx, id};
@@ -71,30 +70,13 @@ impl Run<'_, '_> {
             return Err(Refusal::precondition(text));
         }
         let mut child = thread;
-        self.check_unhandled(child)?;
         while let Some(parent) = child.parent_thread_id.and_then(|parent| self.listed(parent)) {
             if parent.handled_failed_children.contains(&child.number) {
                 return Err(Refusal::precondition("Parent of specified ThreadRun has already handled the failure"));
             }
             child = parent;
-            self.check_unhandled(child)?;
         }
         Ok(())
-    }
-
-    /// Refused while a handler of a waiting node is at work for the thread: it would be halted if the thread failed
-    /// again, and whoever waits would wait for ever.
-    fn check_unhandled(&self, thread: &lh::ThreadRun) -> Result<(), Refusal> {
-        let mut children = thread.child_thread_ids.iter().filter_map(|child| self.listed(*child));
-        let is_handling = |child: &lh::ThreadRun| {
-            child.r#type() == ThreadType::FailureHandler
-                && child.failure_being_handled.is_none()
-                && !has_ended(child.status())
-        };
-        match children.any(is_handling) {
-            true => Err(Refusal::precondition("Parent of specified ThreadRun is handling the failure")),
-            false => Ok(()),
-        }
     }
 
     /// Where another WfRun waits for this one, when rescuing this thread lets this WfRun run again.

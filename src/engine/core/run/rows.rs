@@ -1,11 +1,12 @@
-//! What follows from a NodeRun: the timers of those that wait for a time, how many there are, who waits for which event.
+//! What follows from a NodeRun: the timers of those that wait for a time, how many there are, who waits for which event
+//! and under which key.
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::derive::{Derived, Derives, Numbers};
 use crate::engine::core::index::status_byte;
 use crate::engine::core::key::{self, Index, KeyIndex, ObjKey, Word};
 use crate::engine::core::record::NodeRunRecord;
-use crate::engine::core::{Fault, id};
+use crate::engine::core::{Fault, event, id};
 use lh::LhStatus;
 use lh::node_run::NodeType;
 
@@ -21,6 +22,11 @@ impl Derives for NodeRunRecord {
             let text = by_event(def, message.status, Some(key.scope));
             let row = key::key_index(KeyIndex::NodesByEvent, tenant, &text, key.sub);
             derived.keys.insert(row, node_facet(message));
+            if let Some(waited) = self.facts.correlation_key.as_deref().filter(|_| is_open(message)) {
+                let mut text = event::waiting_text(def, waited);
+                text.extend(key.scope.to_be_bytes());
+                derived.keys.insert(key::key_index(KeyIndex::WaitingNodes, tenant, &text, key.sub), Vec::new());
+            }
         }
         if let Some(due) = due(self) {
             derived.timer(tenant, due, key, 0);

@@ -1,62 +1,120 @@
-//! RunWf.
+//! Starting a WfRun: by RunWf, by a node of another one, by a schedule.
+
+use std::collections::BTreeMap;
+
+use prost_types::Timestamp;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::record::WfSpecRecord;
-use crate::engine::core::run::{Run, inputs};
-use crate::engine::core::{Refusal, Tx, event, id};
+use crate::engine::core::run::{Run, advance, inputs};
+use crate::engine::core::value::Value;
+use crate::engine::core::{Fault, Reader, Refusal, RunRef, Tx, event, id};
+use lh::wf_run::ParentTriggerReference;
 use lh::{LhStatus, ThreadType};
+
+/// How many WfRuns may lie within each other: messages nest as ids do, and clients read 100 levels of messages.
+const MAX_DEPTH: usize = 40;
 
 /// RunWf: creates a WfRun and advances it until every thread waits or has ended.
 pub fn run_wf(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<lh::WfRun, Refusal> {
+    let Admitted { spec, id, given } = admit(tx, request)?;
+    let started = tx.at();
+    let run = begin(tx, &spec, id, started, given, None)?;
+    advance::settle(tx)?;
+    match tx.read().wf_run(run)? {
+        Some(record) => Ok(record.message),
+        None => Err(Refusal::not_found("The WfRun was deleted as soon as it had ended")),
+    }
+}
+
+/// A RunWf request that was looked through.
+pub struct Admitted {
+    /// The WfSpec.
+    pub spec: lh::WfSpec,
+    /// The id of the WfRun.
+    pub id: lh::WfRunId,
+    /// Its inputs.
+    pub given: BTreeMap<String, Option<Value>>,
+}
+
+/// Looks a RunWf request through. Writes nothing.
+pub fn admit(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<Admitted, Refusal> {
     if request.wf_spec_name.is_empty() {
         return Err(Refusal::invalid("Missing required argument 'wf_spec_name'"));
     }
     if request.id.as_ref().is_some_and(|id| !id::is_valid_name(id)) {
         return Err(Refusal::invalid("Optional argument 'id' must be a valid hostname"));
     }
-    let spec = find_spec(tx, &request)?.ok_or_else(|| Refusal::not_found("Couldn't find specified WfSpec"))?.message;
-    let wf_run_id = lh::WfRunId {
+    let spec = find_spec(&tx.read(), &request.wf_spec_name, request.major_version, request.revision)?;
+    let spec = spec.ok_or_else(|| Refusal::not_found("Couldn't find specified WfSpec"))?.message;
+    let id = lh::WfRunId {
         id: request.id.unwrap_or_else(|| tx.new_guid()),
         parent_wf_run_id: request.parent_wf_run_id.map(Box::new),
     };
-    if tx.read().run_ref(&wf_run_id)?.is_some() {
-        return Err(Refusal::exists(format!("WfRun with id {} already exists!", wf_run_id.id)));
+    if tx.read().run_ref(&id)?.is_some() {
+        return Err(Refusal::exists(format!("WfRun with id {} already exists!", id.id)));
     }
-    check_parent(tx, &spec, &wf_run_id)?;
-    let thread_name = spec.entrypoint_thread_name.clone();
-    let thread = spec.thread_specs.get(&thread_name).cloned().unwrap_or_default();
-    let given = inputs::check(&tx.read(), &thread_name, &thread, request.variables)?;
+    check_parent(tx, &spec, &id)?;
+    if let Some(wrong) = too_deep(&id) {
+        return Err(Refusal::precondition(wrong));
+    }
+    let thread_name = &spec.entrypoint_thread_name;
+    let thread = spec.thread_specs.get(thread_name).cloned().unwrap_or_default();
+    let given = inputs::check(&tx.read(), thread_name, &thread, request.variables)?;
+    Ok(Admitted { spec, id, given })
+}
+
+/// What is wrong with an id that has too many parents.
+pub fn too_deep(id: &lh::WfRunId) -> Option<String> {
+    let depth = std::iter::successors(Some(id), |id| id.parent_wf_run_id.as_deref()).count();
+    (depth > MAX_DEPTH).then(|| format!("A WfRun cannot have more than {} WfRuns above it", MAX_DEPTH - 1))
+}
+
+/// Creates a WfRun, whose id is free, with its first thread. It advances before the command ends.
+pub fn begin(
+    tx: &mut Tx<'_>,
+    spec: &lh::WfSpec,
+    id: lh::WfRunId,
+    start_time: Timestamp,
+    given: BTreeMap<String, Option<Value>>,
+    parent_trigger: Option<ParentTriggerReference>,
+) -> Result<RunRef, Fault> {
     let (run, record) = tx.create_wf_run(&lh::WfRun {
-        id: Some(wf_run_id),
+        id: Some(id.clone()),
         wf_spec_id: spec.id.clone(),
         status: LhStatus::Running.into(),
-        start_time: Some(tx.at()),
+        start_time: Some(start_time),
+        parent_trigger,
         ..Default::default()
     })?;
-    event::adopt(tx, run, &record.message.id.clone().unwrap_or_default())?;
-    let mut run = Run::new(tx, run, record);
+    event::adopt(tx, run, &id)?;
     let entrypoint = lh::ThreadRun {
         wf_spec_id: spec.id.clone(),
-        thread_spec_name: thread_name,
+        thread_spec_name: spec.entrypoint_thread_name.clone(),
         r#type: ThreadType::Entrypoint.into(),
         ..Default::default()
     };
-    run.start_thread(&spec, entrypoint, given)?;
-    run.advance()?;
-    Ok(run.finish()?)
+    let mut started = Run::new(tx, run, record);
+    started.start_thread(spec, entrypoint, given)?;
+    started.finish()?;
+    tx.wake(run);
+    Ok(run)
 }
 
 /// The version asked for: an exact one, the newest of a major one, or the newest. A revision alone counts for nothing.
-fn find_spec(tx: &Tx<'_>, request: &lh::RunWfRequest) -> Result<Option<WfSpecRecord>, Refusal> {
-    let name = &request.wf_spec_name;
-    let found = match (request.major_version, request.revision) {
+pub fn find_spec(
+    reader: &Reader<'_>,
+    name: &str,
+    major: Option<i32>,
+    revision: Option<i32>,
+) -> Result<Option<WfSpecRecord>, Fault> {
+    match (major, revision) {
         (Some(major_version), Some(revision)) => {
-            let id = lh::WfSpecId { name: name.clone(), major_version, revision };
-            tx.read().wf_spec(&id)?.filter(|record| record.facts.deleted.is_none())
+            let id = lh::WfSpecId { name: name.to_owned(), major_version, revision };
+            Ok(reader.wf_spec(&id)?.filter(|record| record.facts.deleted.is_none()))
         }
-        (major, _) => tx.read().latest_wf_spec(name, major, false)?,
-    };
-    Ok(found)
+        (major, _) => reader.latest_wf_spec(name, major, false),
+    }
 }
 
 fn check_parent(tx: &Tx<'_>, spec: &lh::WfSpec, id: &lh::WfRunId) -> Result<(), Refusal> {

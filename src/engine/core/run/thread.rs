@@ -10,7 +10,7 @@ use crate::engine::core::run::halt::{awaits_handler, has_ended};
 use crate::engine::core::run::node::{self, Visit};
 use crate::engine::core::run::{Run, inputs};
 use crate::engine::core::value::{Value, message};
-use crate::engine::core::{Fault, Place, RunRef, variable};
+use crate::engine::core::{Fault, Place, variable};
 use lh::thread_halt_reason::Reason;
 use lh::{LhStatus, ThreadType};
 
@@ -146,9 +146,6 @@ impl Run<'_, '_> {
             self.record.message.status = status.into();
             self.record.message.end_time = Some(self.tx.now());
             self.arm_retention()?;
-            if self.record.facts.parent != 0 {
-                self.tx.wake(RunRef(self.record.facts.parent));
-            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ mod objects;
 
 pub(super) use objects::natural;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use prost::Message;
 use prost_types::Timestamp;
@@ -33,6 +33,11 @@ pub(super) const ORDINAL_SHIFT: u32 = 20;
 /// How often one command goes through the threads of WfRuns, before it leaves those that woke to others.
 const MAX_ITERATIONS: u32 = 4096;
 
+/// WfRuns that one command starts at most by nodes of WfRuns that were there before.
+const MAX_CHILDREN: u32 = 512;
+/// WfRuns that one command starts at most by nodes of WfRuns that it started itself in this way.
+const MAX_NESTED_CHILDREN: u32 = 64;
+
 impl Effects {
     /// Joins those of a later command.
     pub fn add(&mut self, later: Effects) {
@@ -51,6 +56,10 @@ pub struct Tx<'a> {
     guids: u64,
     woken: VecDeque<RunRef>,
     iterations: BTreeMap<RunRef, u32>,
+    /// WfRuns that nodes started in this command.
+    children: BTreeSet<RunRef>,
+    own_children: u32,
+    nested_children: u32,
     queue_turn: Option<u64>,
     effects: Effects,
 }
@@ -78,6 +87,9 @@ impl<'a> Tx<'a> {
             guids: 0,
             woken: VecDeque::new(),
             iterations: BTreeMap::new(),
+            children: BTreeSet::new(),
+            own_children: 0,
+            nested_children: 0,
             queue_turn: None,
             effects: Effects::default(),
         }
@@ -344,6 +356,23 @@ impl<'a> Tx<'a> {
     /// Whether the command has gone through the threads of WfRuns so often that the next one must wait.
     pub fn is_exhausted(&self) -> bool {
         self.iterations.values().sum::<u32>() > MAX_ITERATIONS
+    }
+
+    /// Whether a WfRun may start one more in this command. Those that were themselves started so in this command have
+    /// one small count together: it ends workflows that start themselves.
+    pub fn may_start_child(&mut self, run: RunRef) -> bool {
+        let nested = self.children.contains(&run);
+        let (count, most) = match nested {
+            true => (&mut self.nested_children, MAX_NESTED_CHILDREN),
+            false => (&mut self.own_children, MAX_CHILDREN),
+        };
+        *count += 1;
+        *count <= most
+    }
+
+    /// Remembers that a node started this WfRun.
+    pub fn child_started(&mut self, run: RunRef) {
+        self.children.insert(run);
     }
 
     /// Something for the log: what happened that nobody is answered with.

@@ -56,19 +56,6 @@ fn shapes_that_cannot_run_are_refused() {
 }
 
 #[test]
-fn kinds_that_are_not_built_are_named() {
-    let nodes =
-        vec![("a", entry(vec![edge("t")])), ("t", node(lh::node::Node::WaitForChildWf(Default::default()), vec![]))];
-    let refusal = World::default().put_spec(spec(thread(nodes, vec![]))).expect_err("not built");
-    assert_eq!(refusal.code, Code::Unimplemented);
-    assert!(
-        refusal.message.contains("Node t ") && refusal.message.contains(" WAIT_FOR_CHILD_WF "),
-        "{}",
-        refusal.message
-    );
-}
-
-#[test]
 fn variables_are_declared_once_and_before_use() {
     let x = || declare("x", of(Int));
     let kid = |variables| thread(vec![("entry", entry(vec![edge("exit")])), ("exit", exit())], variables);

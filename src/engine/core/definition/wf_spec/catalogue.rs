@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::littlehorse as lh;
 use crate::engine::core::definition::types::LATEST;
 use crate::engine::core::definition::wf_spec::assignments;
-use crate::engine::core::definition::wf_spec::typing::{Known, primitive};
+use crate::engine::core::definition::wf_spec::typing::{self, Known, Output, primitive};
 use crate::engine::core::{Fault, Reader};
 use lh::node::Node as Kind;
+use lh::run_child_wf_node::WfSpec as Named;
 use lh::task_node::TaskToExecute;
 use lh::type_definition::DefinedType;
 use lh::ut_action_trigger::Action;
@@ -41,11 +42,33 @@ pub(super) struct Catalogue {
     task_defs: BTreeMap<String, lh::TaskDef>,
     external_event_defs: BTreeMap<String, lh::ExternalEventDef>,
     structs: BTreeMap<(String, i32), lh::StructDef>,
+    children: BTreeMap<(String, i32), Child>,
+}
+
+/// What is known of a workflow that a node runs.
+pub(super) struct Child {
+    /// The name of its first thread.
+    pub(super) entrypoint_name: String,
+    /// What that declares.
+    pub(super) inputs: Vec<lh::ThreadVarDef>,
+    /// What it gives.
+    output: Known,
 }
 
 impl Catalogue {
     /// Looks everything up that the nodes of these threads name.
     pub(super) fn of(reader: &Reader<'_>, threads: &BTreeMap<String, lh::ThreadSpec>) -> Result<Self, Fault> {
+        let mut catalogue = Self::without_children(reader, threads)?;
+        for node in threads.values().flat_map(|thread| thread.nodes.values()) {
+            if let Some(Kind::RunChildWf(child)) = &node.node {
+                catalogue.learn_child(reader, child)?;
+            }
+        }
+        Ok(catalogue)
+    }
+
+    /// As [`of`](Self::of), but for the workflows that the nodes run: those run others, and these once more.
+    fn without_children(reader: &Reader<'_>, threads: &BTreeMap<String, lh::ThreadSpec>) -> Result<Self, Fault> {
         let mut catalogue = Self::default();
         for name in task_defs(threads) {
             if let Some(record) = reader.task_def(name)? {
@@ -76,6 +99,7 @@ impl Catalogue {
         if !self.external_event_defs.contains_key(name)
             && let Some(record) = reader.external_event_def(name)?
         {
+            self.learn_return(reader, record.message.type_information.as_ref())?;
             self.learn_return(reader, record.message.type_information.as_ref())?;
             self.external_event_defs.insert(name.to_owned(), record.message);
         }
@@ -148,14 +172,43 @@ impl Catalogue {
         self.structs.get(&(id.name.clone(), id.version))
     }
 
+    fn learn_child(&mut self, reader: &Reader<'_>, child: &lh::RunChildWfNode) -> Result<(), Fault> {
+        let Some(Named::WfSpecName(name)) = &child.wf_spec else { return Ok(()) };
+        let Some(record) = reader.latest_wf_spec(name, Some(child.major_version), false)? else { return Ok(()) };
+        let spec = record.message;
+        let outputs = typing::outputs_of(&spec, &Self::without_children(reader, &spec.thread_specs)?);
+        let output = match outputs.as_slice() {
+            [Output::Value(known)] => known.clone(),
+            _ => None,
+        };
+        let entrypoint = spec.thread_specs.get(&spec.entrypoint_thread_name);
+        let inputs = entrypoint.map(|thread| thread.variable_defs.clone()).unwrap_or_default();
+        let child_spec = Child { entrypoint_name: spec.entrypoint_thread_name, inputs, output };
+        self.children.insert((name.clone(), child.major_version), child_spec);
+        Ok(())
+    }
+
+    /// The workflow of this name and major version.
+    pub(super) fn child(&self, name: &str, major: i32) -> Option<&Child> {
+        self.children.get(&(name.to_owned(), major))
+    }
+
     /// The TaskDef of this name.
     pub(super) fn task_def(&self, name: &str) -> Option<&lh::TaskDef> {
         self.task_defs.get(name)
     }
 
     /// What a node leaves behind, where it is known.
-    pub(super) fn output_of(&self, node: &lh::Node) -> Known {
+    pub(super) fn output_of(&self, thread: &lh::ThreadSpec, node: &lh::Node) -> Known {
         match &node.node {
+            Some(Kind::RunChildWf(_)) => Some(primitive(lh::VariableType::WfRunId)),
+            Some(Kind::WaitForChildWf(wait)) => match &thread.nodes.get(&wait.child_wf_run_source_node)?.node {
+                Some(Kind::RunChildWf(child)) => match &child.wf_spec {
+                    Some(Named::WfSpecName(name)) => self.child(name, child.major_version)?.output.clone(),
+                    _ => None,
+                },
+                _ => None,
+            },
             Some(Kind::UserTask(_)) => Some(primitive(lh::VariableType::JsonObj)),
             Some(Kind::StartThread(_)) => Some(primitive(lh::VariableType::Int)),
             Some(Kind::StartMultipleThreads(_)) => Some(primitive(lh::VariableType::JsonArr)),

@@ -4,6 +4,7 @@ mod actions;
 pub mod assignments;
 mod builders;
 mod catalogue;
+mod child_nodes;
 mod event_nodes;
 mod interrupts;
 mod mentions;

@@ -1,34 +1,28 @@
 //! What is checked of a node by its kind.
 
 use crate::api::littlehorse as lh;
-use crate::engine::core::definition::wf_spec::event_nodes;
 use crate::engine::core::definition::wf_spec::typing::Thread;
 use crate::engine::core::definition::wf_spec::validate::Invalid;
 use crate::engine::core::definition::wf_spec::{actions, task, threads};
+use crate::engine::core::definition::wf_spec::{child_nodes, event_nodes};
 use crate::engine::core::id::is_valid_name;
 use crate::engine::core::{Reader, Refusal};
 use lh::node::Node;
 use lh::variable_assignment::Source;
 
-/// Looks up the definitions that a node names, writes their versions into it, and refuses kinds that are not built.
-pub(super) fn pin(reader: &Reader<'_>, thread: &str, name: &str, node: &mut lh::Node) -> Result<(), Invalid> {
-    let kind = match &mut node.node {
-        Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => return Ok(()),
-        Some(Node::StartThread(_) | Node::StartMultipleThreads(_) | Node::WaitForThreads(_)) => return Ok(()),
-        Some(Node::UserTask(task)) => return pin_user_task(reader, task),
-        // --- Tasks
-        Some(Node::Task(task)) => return task::pin(reader, task),
-        // --- Events
-        Some(Node::ExternalEvent(node)) => return event_nodes::pin_external_event(reader, node),
-        Some(Node::Sleep(_) | Node::WaitForCondition(_)) => return Ok(()),
-        Some(Node::ThrowEvent(_)) => "THROW_EVENT",
-        Some(Node::RunChildWf(_)) => "RUN_CHILD_WF",
-        Some(Node::WaitForChildWf(_)) => "WAIT_FOR_CHILD_WF",
-        None => return Err("it has no kind".into()),
-    };
-    Err(Invalid::Plain(Refusal::unimplemented(format!(
-        "Node {name} of ThreadSpec {thread} is a {kind} node, which this engine does not run yet"
-    ))))
+/// Looks up the definitions that a node names, and writes their versions into it.
+pub(super) fn pin(reader: &Reader<'_>, node: &mut lh::Node) -> Result<(), Invalid> {
+    match &mut node.node {
+        Some(Node::Entrypoint(_) | Node::Exit(_) | Node::Nop(_)) => Ok(()),
+        Some(Node::StartThread(_) | Node::StartMultipleThreads(_) | Node::WaitForThreads(_)) => Ok(()),
+        Some(Node::UserTask(task)) => pin_user_task(reader, task),
+        Some(Node::Task(task)) => task::pin(reader, task),
+        Some(Node::ExternalEvent(node)) => event_nodes::pin_external_event(reader, node),
+        Some(Node::Sleep(_) | Node::WaitForCondition(_) | Node::WaitForChildWf(_)) => Ok(()),
+        Some(Node::ThrowEvent(node)) => child_nodes::pin_throw_event(reader, node),
+        Some(Node::RunChildWf(node)) => child_nodes::pin_run_child(reader, node),
+        None => Err("it has no kind".into()),
+    }
 }
 
 fn pin_user_task(reader: &Reader<'_>, task: &mut lh::UserTaskNode) -> Result<(), Invalid> {
@@ -73,6 +67,9 @@ pub(super) fn check(thread: Thread<'_>, name: &str, node: &lh::Node) -> Result<(
         Some(Node::ExternalEvent(node)) => event_nodes::check_external_event(thread, node)?,
         Some(Node::Sleep(sleep)) => event_nodes::check_sleep(thread, sleep)?,
         Some(Node::WaitForCondition(wait)) => event_nodes::check_wait_for_condition(thread, name, wait)?,
+        Some(Node::ThrowEvent(node)) => child_nodes::check_throw_event(thread, node)?,
+        Some(Node::RunChildWf(node)) => child_nodes::check_run_child(thread, node)?,
+        Some(Node::WaitForChildWf(node)) => child_nodes::check_wait_for_child(thread, node)?,
         // --- Runs
         Some(Node::StartThread(node)) => threads::start(thread, node)?,
         Some(Node::StartMultipleThreads(node)) => threads::start_multiple(thread, node)?,

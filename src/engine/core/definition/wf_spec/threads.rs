@@ -1,5 +1,7 @@
 //! START_THREAD, START_MULTIPLE_THREADS, WAIT_FOR_THREADS: what is checked when a WfSpec is put.
 
+use std::collections::BTreeMap;
+
 use crate::api::littlehorse as lh;
 use crate::engine::core::Refusal;
 use crate::engine::core::definition::wf_spec::typing::{self, Thread};
@@ -19,19 +21,29 @@ pub(super) fn start(thread: Thread<'_>, node: &lh::StartThreadNode) -> Result<()
     let Some(started) = thread.all.get(name) else {
         return Err(Refusal::invalid(format!("Tried to start nonexistent thread {name}")).into());
     };
-    for (input, assignment) in &node.variables {
-        let Some(def) = started.variable_defs.iter().find(|def| var_name(def) == input) else {
+    inputs(thread, name, &started.variable_defs, &node.variables)
+}
+
+/// What is given to a thread, here or in another workflow, is what it declares.
+pub(super) fn inputs(
+    thread: Thread<'_>,
+    name: &str,
+    declared: &[lh::ThreadVarDef],
+    given: &BTreeMap<String, lh::VariableAssignment>,
+) -> Result<(), Invalid> {
+    for (input, assignment) in given {
+        let Some(def) = declared.iter().find(|def| var_name(def) == input) else {
             return Err(format!("Var {input} provided but not needed for thread {name}").into());
         };
-        let declared = def.var_def.as_ref().and_then(|var| var.type_def.as_ref());
-        if let (Some(declared), Some(given)) = (declared, thread.assignment(assignment)?)
+        let declared_type = def.var_def.as_ref().and_then(|var| var.type_def.as_ref());
+        if let (Some(declared), Some(given)) = (declared_type, thread.assignment(assignment)?)
             && (typing::is_null(&given) || !typing::is_assignable(declared, &given))
         {
             return Err(format!("Var {input} should be {}", type_name(declared)).into());
         }
     }
-    let is_missing = |def: &&lh::ThreadVarDef| def.required && !node.variables.contains_key(var_name(def));
-    match started.variable_defs.iter().find(is_missing) {
+    let is_missing = |def: &&lh::ThreadVarDef| def.required && !given.contains_key(var_name(def));
+    match declared.iter().find(is_missing) {
         Some(missing) => Err(format!("Missing required variable {}", var_name(missing)).into()),
         None => Ok(()),
     }

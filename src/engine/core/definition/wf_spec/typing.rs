@@ -153,7 +153,7 @@ impl Thread<'_> {
 
     fn node_output(&self, name: &str) -> Result<Known, String> {
         match self.spec.nodes.get(name) {
-            Some(node) => Ok(self.catalogue.output_of(node)),
+            Some(node) => Ok(self.catalogue.output_of(self.spec, node)),
             None => Err(format!("Node {name} not present in threadspec {}", self.name)),
         }
     }
@@ -320,8 +320,12 @@ pub(super) fn outputs(thread: Thread<'_>) -> Result<Vec<Output>, String> {
 
 /// What the entrypoint of a valid WfSpec returns.
 pub(super) fn output_of(reader: &Reader<'_>, spec: &lh::WfSpec) -> Result<Vec<Output>, Fault> {
-    let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Ok(Vec::new()) };
-    let catalogue = &Catalogue::of(reader, &spec.thread_specs)?;
+    Ok(outputs_of(spec, &Catalogue::of(reader, &spec.thread_specs)?))
+}
+
+/// As [`output_of`], with what is known of the definitions.
+pub(super) fn outputs_of(spec: &lh::WfSpec, catalogue: &Catalogue) -> Vec<Output> {
+    let Some(thread) = spec.thread_specs.get(&spec.entrypoint_thread_name) else { return Vec::new() };
     let (all, name) = (&spec.thread_specs, &spec.entrypoint_thread_name);
-    Ok(outputs(Thread { all, name, spec: thread, catalogue, lenient: false }).unwrap_or_default())
+    outputs(Thread { all, name, spec: thread, catalogue, lenient: false }).unwrap_or_default()
 }

@@ -69,7 +69,7 @@ pub(super) fn wf_spec(reader: &Reader<'_>, spec: &mut lh::WfSpec) -> Result<(), 
     variables(spec)?;
     for (name, thread) in &mut spec.thread_specs {
         for (node_name, node) in &mut thread.nodes {
-            let pinned = nodes::pin(reader, name, node_name, node);
+            let pinned = nodes::pin(reader, node);
             pinned.map_err(|invalid| told(invalid.inside(&format!("Node {node_name}")), name))?;
         }
     }
@@ -335,7 +335,7 @@ fn mutation(thread: Thread<'_>, node: &lh::Node, mutation: &lh::VariableMutation
         },
         Some(RhsValue::NodeOutput(source)) => match &source.path {
             Some(Path::Jsonpath(_) | Path::LhPath(_)) => None,
-            None => thread.catalogue.output_of(node),
+            None => thread.catalogue.output_of(thread.spec, node),
         },
         None => return Err("VariableAssignment passed with missing source".to_owned()),
     };

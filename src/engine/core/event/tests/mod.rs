@@ -1,7 +1,9 @@
 //! Events from the outside, and the nodes that wait for them or for a time.
 
+mod correlated;
 mod external;
 mod waiting;
+mod workflow;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::testing::*;

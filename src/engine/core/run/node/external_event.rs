@@ -9,7 +9,10 @@ use crate::engine::core::run::{Run, Trouble};
 use crate::engine::core::value::{Value, Wrong, evaluate, value_type_name};
 use lh::node_run::NodeType;
 
-/// Finds out how long to wait.
+/// What is shown instead of a masked key.
+const MASK: &str = "*****";
+
+/// Finds out how long to wait, and under which key.
 pub fn arrive(
     run: &mut Run<'_, '_>,
     visit: &Visit<'_>,
@@ -33,6 +36,22 @@ pub fn arrive(
         let seconds = seconds.map_err(|error| Trouble::of("VAR_ERROR", failing, error))?;
         node_run.facts.timeout_due = Some(run.tx.context().now.saturating_add(seconds.saturating_mul(1000)).max(0));
     }
+    if let Some(key) = &node.correlation_key {
+        let key = evaluate(key, &run.scope(visit.thread())).and_then(|value| match value {
+            Some(Value::Str(key)) => Ok(key),
+            other => {
+                let kind = other.as_ref().map_or("null".to_owned(), |other| value_type_name(Some(other)));
+                Err(Wrong::new(format!("Resulting correlation id was of type {kind} not STR!")).into())
+            }
+        });
+        let failing = "Failed determining correlationId for ext evt node: ";
+        let key = key.map_err(|error| Trouble::of("VAR_ERROR", failing, error))?;
+        if let Some(NodeType::ExternalEvent(waiting)) = &mut node_run.message.node_type {
+            let shown = if node.mask_correlation_key { MASK.to_owned() } else { key.clone() };
+            waiting.correlation_key = Some(shown);
+        }
+        node_run.facts.correlation_key = Some(key);
+    }
     Ok(())
 }
 
@@ -45,8 +64,16 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
         return Err(Trouble::new("TIMEOUT", "ExternalEvent did not arrive in time"));
     }
     let def = waiting.external_event_def_id.as_ref().map(|def| def.name.as_str()).unwrap_or_default();
-    match event::claim(run.tx, run.run, def, visit.place)? {
+    let mut claimed = event::claim(run.tx, run.run, def, visit.place)?;
+    if claimed.is_none()
+        && let Some(key) = &node_run.facts.correlation_key
+        && event::correlate(run.tx, run.id(), visit.place, def, key)?
+    {
+        claimed = event::claim(run.tx, run.run, def, visit.place)?;
+    }
+    match claimed {
         Some(event) => {
+            node_run.facts.correlation_key = None;
             waiting.external_event_id = event.id;
             waiting.event_time = event.created_at;
             Ok(Progress::Done(Some(event.content.and_then(|content| content.value))))

@@ -4,10 +4,13 @@ mod entrypoint;
 mod exit;
 mod external_event;
 mod nop;
+mod run_child_wf;
 mod sleep;
 mod start_thread;
 mod task;
+mod throw_event;
 mod user_task;
+mod wait_for_child_wf;
 mod wait_for_condition;
 mod wait_for_threads;
 
@@ -83,6 +86,9 @@ pub fn arrive(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRe
         Some(Kind::ExternalEvent(node)) => return external_event::arrive(run, visit, node, node_run),
         Some(Kind::Sleep(node)) => return sleep::arrive(run, visit, node, &mut node_run.message),
         Some(Kind::WaitForCondition(_)) => wait_for_condition::arrive(&mut node_run.message),
+        Some(Kind::ThrowEvent(node)) => return throw_event::arrive(run, visit, node, &mut node_run.message),
+        Some(Kind::RunChildWf(node)) => return run_child_wf::arrive(run, visit, node, &mut node_run.message),
+        Some(Kind::WaitForChildWf(node)) => return wait_for_child_wf::arrive(run, visit, node, &mut node_run.message),
         // --- Runs
         Some(Kind::StartThread(node)) => return start_thread::arrive(run, visit, node, &mut node_run.message),
         Some(Kind::StartMultipleThreads(node)) => {
@@ -106,6 +112,9 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &mut NodeRunRec
         Some(Kind::ExternalEvent(_)) => external_event::check(run, visit, node_run),
         Some(Kind::Sleep(node)) => sleep::check(run, visit, node, &mut node_run.message),
         Some(Kind::WaitForCondition(node)) => wait_for_condition::check(run, visit, node),
+        Some(Kind::ThrowEvent(_)) => Ok(Progress::Done(None)),
+        Some(Kind::RunChildWf(_)) => Ok(run_child_wf::check(&node_run.message)),
+        Some(Kind::WaitForChildWf(_)) => wait_for_child_wf::check(run, &node_run.message),
         // --- Runs
         Some(Kind::StartThread(_) | Kind::StartMultipleThreads(_)) => Ok(start_thread::check(&node_run.message)),
         Some(Kind::WaitForThreads(node)) => wait_for_threads::check(run, visit, node, &mut node_run.message),

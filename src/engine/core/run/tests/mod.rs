@@ -1,7 +1,6 @@
+mod children;
 mod ends;
 mod halt;
-mod interrupt;
-mod model;
 mod rescue;
 mod threads;
 

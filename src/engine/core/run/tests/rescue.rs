@@ -89,22 +89,6 @@ fn a_handled_failure_is_not_rescued() {
 }
 
 #[test]
-fn a_failure_that_is_being_handled_is_not_rescued() {
-    let mut node = wait_for(&[lit(i(1))], Strategy::WaitForAll);
-    node.per_thread_failure_handlers = vec![handler("fix")];
-    let main = chain(&[("s1", start("break")), ("wait", Kind::WaitForThreads(node))]);
-    let mut bench = bench(&[("main", main), ("break", broken()), ("fix", asking())]);
-    let handling = "Parent of specified ThreadRun is handling the failure";
-    assert_eq!(rescue(&mut bench, 1, false), Err(Refusal::precondition(handling)));
-    bench.cancel(&task_id("run", "2-1")).unwrap();
-    assert_eq!(statuses(&bench.wf_run("run").unwrap()), (Error, vec![Error; 3]));
-    let told = "Could not rescue threadRun: it handles the failure of threadRun 1; rescue that";
-    assert_eq!(rescue(&mut bench, 2, false), Err(Refusal::precondition(told)));
-    let run = rescue(&mut bench, 1, false).unwrap();
-    assert_eq!(statuses(&run), (Running, vec![Running, Error, Error, Running]), "it failed again and is handled again");
-}
-
-#[test]
 fn a_rescued_handler_takes_its_thread_along() {
     let mut bench = bench(&[("main", handled("fix")), ("fix", asking())]);
     bench.cancel(&task_id("run", "1-1")).unwrap();
