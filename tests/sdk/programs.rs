@@ -12,12 +12,17 @@ use crate::server::{Server, lines_of};
 /// What a newcomer does with the SDKs, a program a row.
 pub const PROGRAMS: &[&str] = &[
     "tests/sdk/java/Approval.java",
+    "tests/sdk/java/Collections.java",
+    "tests/sdk/java/Events.java",
     "tests/sdk/java/Orders.java",
+    "tests/sdk/java/Parts.java",
     "tests/sdk/node/approval.cjs",
     "tests/sdk/node/orders.cjs",
     "tests/sdk/node/saga.cjs",
     "tests/sdk/python/approval.py",
+    "tests/sdk/python/children.py",
     "tests/sdk/python/deadlines.py",
+    "tests/sdk/python/events.py",
     "tests/sdk/python/exceptions.py",
     "tests/sdk/python/expense.py",
     "tests/sdk/python/interrupt.py",
@@ -28,6 +33,7 @@ pub const PROGRAMS: &[&str] = &[
     "tests/sdk/python/saga.py",
     "tests/sdk/python/structs.py",
     "tests/sdk/python/threads.py",
+    "tests/sdk/python/values.py",
     "tests/sdk/python/workers.py",
 ];
 
