@@ -15,6 +15,8 @@ use lh::LhStatus;
 
 /// How often the threads of a WfRun are gone through in one command before it counts as an endless loop.
 const MAX_ITERATIONS: u32 = 512;
+/// How often they are gone through before threads that still wait for their turn are left to another command.
+const LONG: u32 = 64;
 
 /// Advances every WfRun that was woken, and those that wake thereby. No WfRun may be in hand meanwhile.
 pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
@@ -22,7 +24,7 @@ pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
         let Some(mut record) = tx.read().wf_run(woken)? else { continue };
         if tx.is_exhausted() {
             // One command must not hold up all others for long: a timer that is due goes on.
-            record.facts.advance_at = Some(tx.context().now);
+            record.facts.advance_at = Some(tx.soon());
             tx.put_wf_run(woken, &record)?;
             continue;
         }
@@ -121,7 +123,13 @@ impl<'t, 's> Run<'t, 's> {
         loop {
             let iterations = self.tx.iterations(self.run);
             *iterations += 1;
-            if *iterations > MAX_ITERATIONS {
+            let iterations = *iterations;
+            if iterations > LONG && self.has_queue_in_order()? {
+                // Many threads are no loop: a timer that is due goes on with those that have not begun.
+                self.record.facts.advance_at = Some(self.tx.soon());
+                return self.retire();
+            }
+            if iterations > MAX_ITERATIONS {
                 return self.give_up();
             }
             self.relieve()?;

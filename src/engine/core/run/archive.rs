@@ -85,6 +85,11 @@ impl Run<'_, '_> {
         Ok(!self.record.message.thread_run_queue.is_empty() || self.active()?.len() >= MAX_ACTIVE)
     }
 
+    /// Whether threads wait for others to end, and those do end by and by.
+    pub fn has_queue_in_order(&self) -> Result<bool, Fault> {
+        Ok(!self.record.message.thread_run_queue.is_empty() && self.active()?.len() <= MAX_ACTIVE)
+    }
+
     /// The threads that run or may go on running.
     fn active(&self) -> Result<Vec<i32>, Fault> {
         let listed = self.record.message.thread_runs.iter().filter(|thread| !has_ended(thread.status()));

@@ -47,7 +47,7 @@ pub fn doom(tx: &mut Tx<'_>, run: RunRef) -> Result<(), Fault> {
     for waiting in advance::awaited_by(&record) {
         tx.wake(waiting);
     }
-    clear(tx, run, tx.context().now)
+    clear(tx, run, tx.soon())
 }
 
 /// Takes away what is left under a WfRun that is gone, or as much as one command may.
@@ -82,7 +82,7 @@ fn clear(tx: &mut Tx<'_>, run: RunRef, due: i64) -> Result<(), Fault> {
 /// Goes on with what an earlier command began.
 pub fn go_on(tx: &mut Tx<'_>, owner: ObjKey) -> Result<(), Fault> {
     let Some(record): Option<DoomedRunRecord> = tx.read().object(owner)? else { return Ok(()) };
-    let due = tx.context().now.max(record.facts.due.saturating_add(1));
+    let due = tx.soon().max(record.facts.due.saturating_add(1));
     clear(tx, RunRef(owner.scope), due)
 }
 

@@ -120,6 +120,7 @@ impl Run<'_, '_> {
             let reason = lh::ThreadHaltReason { reason: Some(Reason::ParentHalted(above)) };
             if !self.is_resolved(number, &reason)? {
                 self.halt(number, Reason::ParentHalted(above))?;
+                self.close_user_tasks(number)?;
             }
         }
         self.reopen_user_tasks(number)?;

@@ -353,6 +353,11 @@ impl<'a> Tx<'a> {
         self.iterations.entry(run).or_default()
     }
 
+    /// The earliest time for what another command is to go on with: after this one, so that its timer is a new one.
+    pub fn soon(&self) -> i64 {
+        self.context.now.saturating_add(1)
+    }
+
     /// Whether the command has gone through the threads of WfRuns so often that the next one must wait.
     pub fn is_exhausted(&self) -> bool {
         self.iterations.values().sum::<u32>() > MAX_ITERATIONS

@@ -50,6 +50,7 @@ fn a_deleted_run_leaves_nothing_and_its_id_is_free() {
 #[test]
 fn much_is_deleted_piece_by_piece() {
     let mut bench = bench(&[("main", chain(&[("each", each(600, "none"))])), ("none", chain(&[]))]);
+    bench.pass(2);
     assert_eq!(bench.wf_run("run").unwrap().status(), Completed);
     let before = bench.state.iter().count();
     delete(&mut bench, "run");
@@ -61,7 +62,7 @@ fn much_is_deleted_piece_by_piece() {
     delete(&mut bench, "other");
     assert!(bench.timers() > 0);
     for _ in 0..20 {
-        bench.pass(1);
+        bench.pass(2);
     }
     assert_eq!(bench.timers(), 0);
     assert!(bench.state.iter().count() < 40, "{}", bench.state.iter().count());
@@ -189,10 +190,24 @@ fn threads_that_all_wait_for_queued_ones_still_end() {
 }
 
 #[test]
+fn many_threads_are_no_loop_but_more_than_one_command() {
+    let mut bench = bench(&[("main", chain(&[("each", each(3000, "none"))])), ("none", chain(&[]))]);
+    let run = bench.wf_run("run").unwrap();
+    assert_eq!((run.status(), run.thread_run_queue.is_empty()), (Running, false));
+    for _ in 0..3 {
+        bench.pass(2);
+    }
+    let run = bench.wf_run("run").unwrap();
+    assert_eq!((run.status(), run.greatest_threadrun_number), (Completed, 3000));
+    assert_eq!((bench.timers(), check(&bench.state)), (0, Ok(Vec::new())));
+}
+
+#[test]
 fn threads_that_start_each_other_for_ever_end() {
     let a = chain(&[("s1", start("b"))]);
     let b = chain(&[("s1", start("a"))]);
-    let bench = bench(&[("main", chain(&[("s1", start("a"))])), ("a", a), ("b", b)]);
+    let mut bench = bench(&[("main", chain(&[("s1", start("a"))])), ("a", a), ("b", b)]);
+    bench.pass(2);
     let run = bench.wf_run("run").unwrap();
     assert_eq!(run.status(), LhStatus::Error);
     let text = "Your WfSpec had a tight loop and exceeded the maximum iterations in one command.";

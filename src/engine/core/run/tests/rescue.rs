@@ -125,6 +125,7 @@ fn a_child_of_a_thread_that_failed_for_another_reason_waits_for_it() {
     bench.cancel(&task_id("run", "0-2")).unwrap();
     let run = rescue(&mut bench, 1, false).unwrap();
     assert_eq!(statuses(&run), (Error, vec![Error, Halted]));
+    assert_eq!(bench.task(&task_id("run", "1-2")).unwrap().status(), UserTaskRunStatus::Cancelled);
     rescue(&mut bench, 0, false).unwrap();
     done(&mut bench, "1-2");
     bench.complete(&task_id("run", "0-3"), "bob", &[("name", s("x"))]).unwrap();
