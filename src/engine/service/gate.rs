@@ -59,6 +59,9 @@ impl GateLayer {
     }
 }
 
+/// How tonic begins what it says of bytes that are no message.
+const BROKEN: [&str; 2] = ["failed to decode Protobuf message", "protocol error"];
+
 impl<S> Layer<S> for GateLayer {
     type Service = Gate<S>;
 
@@ -140,6 +143,10 @@ fn in_words(answer: Response<Body>, path: &str) -> Response<Body> {
                 None => format!("ostler's engine does not serve {path} on this address"),
             };
             Status::unimplemented(said).into_http()
+        }
+        // What is in the request is the client's, not ours.
+        Some(status) if status.code() == Code::Internal && BROKEN.iter().any(|at| status.message().starts_with(at)) => {
+            Status::invalid_argument(format!("The request cannot be read: {}", status.message())).into_http()
         }
         Some(status) if status.code() == Code::OutOfRange => {
             match status.message().strip_prefix("Error, decoded message length too large: found ") {

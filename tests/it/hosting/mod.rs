@@ -2,6 +2,7 @@
 
 mod command_line;
 mod examples;
+mod hostile;
 mod lock;
 mod malformed;
 mod services;
