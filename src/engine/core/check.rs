@@ -12,10 +12,11 @@ use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
     CorrelatedEventRecord, DoomedRunRecord, ExternalEventRecord, NodeRunRecord, Record, ScheduledWfRunRecord,
-    TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord, WfSpecRecord, WorkflowEventRecord,
-    describe,
+    TaskRunRecord, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord, WfSpecRecord,
+    WorkflowEventRecord, describe,
 };
 use crate::engine::core::run::delete::doomed_key;
+use crate::engine::core::task::TaskRef;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Reader, State, Table, event};
 
@@ -206,6 +207,7 @@ impl Check<'_> {
                 let record: WorkflowEventRecord = Record::decode(key, bytes)?;
                 self.created(key, record.facts.ordinal, record.message.created_at)
             }
+            Kind::TaskRun => self.task_run(key, &Record::decode(key, bytes)?),
             // What follows from the others was looked at already.
             _ => Ok(()),
         }
@@ -285,6 +287,24 @@ impl Check<'_> {
         }
         let scheduled = record.message.scheduled_time.as_ref().map(id::milliseconds);
         self.ordinal(key, record.facts.ordinal, scheduled.unwrap_or_default());
+        Ok(())
+    }
+
+    fn task_run(&mut self, key: ObjKey, record: &TaskRunRecord) -> Result<(), Fault> {
+        let (message, facts) = (&record.message, &record.facts);
+        let id = message.id.clone().unwrap_or_default();
+        let place = Place::from_guid(&id.task_guid);
+        let reminder = TaskRef::of_reminder(RunRef(key.scope), facts.ordinal);
+        self.at(key, Some(place.map_or(reminder, |place| TaskRef::of_node(RunRef(key.scope), place)).key()));
+        let scheduled = message.scheduled_at.as_ref().map(id::milliseconds);
+        self.ordinal(key, facts.ordinal, scheduled.unwrap_or_default());
+        if facts.queued > self.last_ordinal {
+            self.tell(describe(key), "its place in the queue could be given out again");
+        }
+        let newest = message.attempts.last().map(|attempt| attempt.status);
+        if newest != Some(message.status) || facts.attempts.len() != message.attempts.len() {
+            self.tell(describe(key), "does not agree with its attempts");
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::engine::core::command::{Actor, Channel, Context, Proof};
 use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey};
-use crate::engine::core::record::{DoomedRunRecord, Record, UserTaskRunRecord, WfRunRecord};
+use crate::engine::core::record::{DoomedRunRecord, Record, TaskRunRecord, UserTaskRunRecord, WfRunRecord};
 use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_LEAD, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Overlay, State, Table, Tx, WriteSet, read};
@@ -179,6 +179,11 @@ fn ordinals(tx: &mut Tx<'_>, key: ObjKey, bytes: &[u8]) -> Result<(), Fault> {
             let task: UserTaskRunRecord = Record::decode(key, bytes)?;
             (task.facts.ordinal, task.message.scheduled_time)
         }
+        Kind::TaskRun => {
+            let task: TaskRunRecord = Record::decode(key, bytes)?;
+            raise(tx.overlay(), LAST_ORDINAL, &task.facts.queued.to_be_bytes())?;
+            (task.facts.ordinal, task.message.scheduled_at)
+        }
         Kind::ScheduledWfRun | Kind::BulkJob | Kind::CorrelatedEvent | Kind::ExternalEvent => (key.sub, None),
         _ => return Ok(()),
     };
@@ -196,7 +201,7 @@ fn ordinals(tx: &mut Tx<'_>, key: ObjKey, bytes: &[u8]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::littlehorse as lh;
+    use crate::api::{littlehorse as lh, store::v1 as store};
     use crate::engine::core::check;
     use crate::engine::core::state::MemoryState;
     use crate::engine::core::testing::{Bench, FORM, chain, run_id, s, user_task};
@@ -213,6 +218,15 @@ mod tests {
         }
         bench.run("second", "done", &[]).unwrap();
         bench.complete(&task, "amy", &[("name", s("x"))]).unwrap();
+        bench.must(lh::PutTaskDefRequest { name: "td".into(), ..Default::default() });
+        let td = lh::task_node::TaskToExecute::TaskDefId(lh::TaskDefId { name: "td".into() });
+        let node = lh::TaskNode { task_to_execute: Some(td), ..Default::default() };
+        bench.flow("tasks", &[("main", chain(&[("task", lh::node::Node::Task(node))]))]).unwrap();
+        bench.run("tasks", "claimed", &[]).unwrap();
+        bench.run("tasks", "queued", &[]).unwrap();
+        let task_def_name = "td".to_owned();
+        bench.must(store::ClaimTask { task_def_name: task_def_name.clone(), ..Default::default() });
+        bench.must(store::RegisterTaskWorker { task_def_name, ..Default::default() });
         bench
     }
 

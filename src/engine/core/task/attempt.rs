@@ -1,13 +1,19 @@
 //! The attempts of a TaskRun: each is queued, claimed, ended, and maybe followed by another.
 
+use prost::Message as _;
+
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::record::TaskRunRecord;
 use crate::engine::core::run::Trouble;
+use crate::engine::core::task::LARGEST;
 use crate::engine::core::task::store::TaskRef;
 use crate::engine::core::value::Value;
 use crate::engine::core::{Fault, Tx};
 use lh::TaskStatus;
 use lh::task_attempt::Result as Outcome;
+
+/// Bytes that an attempt takes before anything is reported; the ids of workers are short.
+const ROOM_FOR_ATTEMPT: usize = 256;
 
 /// Appends an attempt, which is not in any queue yet.
 pub(super) fn begin(record: &mut TaskRunRecord) {
@@ -44,7 +50,9 @@ pub(super) fn follow(
     record.message.status = status.into();
     record.facts.due = None;
     let made = record.message.attempts.len();
-    let retryable = matches!(status, TaskStatus::TaskFailed | TaskStatus::TaskTimeout);
+    // A TaskRun that is as large as it may be has no room for another attempt.
+    let retryable = matches!(status, TaskStatus::TaskFailed | TaskStatus::TaskTimeout)
+        && record.message.encoded_len() + ROOM_FOR_ATTEMPT <= LARGEST;
     if !retryable || made >= usize::try_from(record.message.total_attempts).unwrap_or_default() {
         tx.put_task_run(task, &record)?;
         tx.wake(task.run);

@@ -1,15 +1,15 @@
 //! A task worker takes a task: what PollTask waits for.
 
 use crate::api::{littlehorse as lh, store::v1 as store};
-use crate::engine::core::key::damaged;
+use crate::engine::core::key::{Kind, ObjKey, damaged};
 use crate::engine::core::record::describe;
-use crate::engine::core::{Refusal, Tx};
+use crate::engine::core::task::TaskRef;
+use crate::engine::core::{Fault, Refusal, Table, Tx};
 use lh::TaskStatus;
 
 /// Gives the first task of a queue to a worker. Nothing in the answer when none waits: somebody else was faster.
 pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskResponse, Refusal> {
-    let first = tx.read().queue(&request.task_def_name, 1)?.pop();
-    let Some(task) = first else { return Ok(lh::PollTaskResponse::default()) };
+    let Some(task) = first(tx, &request.task_def_name)? else { return Ok(lh::PollTaskResponse::default()) };
     let missing = || damaged(describe(task.key()), "queued, but missing");
     let mut record = tx.read().task_run(task)?.ok_or_else(missing)?;
     let (now, actor) = (tx.now(), tx.actor());
@@ -42,4 +42,16 @@ pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskR
 /// When an attempt is out of time that was given all of it now.
 pub(super) fn deadline(tx: &Tx<'_>, task: &lh::TaskRun) -> i64 {
     tx.context().now.saturating_add(i64::from(task.timeout_seconds).saturating_mul(1000))
+}
+
+/// The first task of a queue. What is left there of WfRuns that are being deleted goes away on the way.
+fn first(tx: &mut Tx<'_>, task_def: &str) -> Result<Option<TaskRef>, Fault> {
+    while let Some(task) = tx.read().queue(task_def, 1)?.pop() {
+        let run = ObjKey::new(task.run.0, Kind::WfRun, 0, 0);
+        if tx.read().state.get(Table::Obj, &run.bytes())?.is_some() {
+            return Ok(Some(task));
+        }
+        tx.erase(task.key())?;
+    }
+    Ok(None)
 }

@@ -7,6 +7,7 @@ mod quotas;
 mod spec_types;
 mod specs;
 mod structs;
+mod tasks;
 mod tenants;
 
 use crate::api::littlehorse as lh;

@@ -150,3 +150,35 @@ fn tenants_have_queues_of_their_own() {
     works.run("more");
     assert_eq!(query::queued_tasks(&works.0.state, "default", "td", 1), Ok(1), "no further than asked");
 }
+
+#[test]
+fn a_queue_hands_out_nothing_of_a_deleted_run() {
+    let mut works = Works(Bench::default());
+    works.def("td", &[], None);
+    let start = |thread: &str| {
+        let thread_spec_name = thread.into();
+        Kind::StartThread(lh::StartThreadNode { thread_spec_name, ..Default::default() })
+    };
+    let kid = chain(&[("task", Kind::Task(task("td")))]);
+    let main = chain(&[("a", start("kid")), ("b", start("kid")), ("own", Kind::Task(task("td")))]);
+    works.0.flow("flow", &[("main", main), ("kid", kid)]).unwrap();
+    works.run("gone");
+    works.run("stays");
+    works.poll("td").unwrap();
+    works.0.must(lh::DeleteWfRunRequest { id: Some(run_id("gone")) });
+    works.checked();
+    let next = works.poll("td").unwrap().task_run_id.unwrap();
+    assert_eq!(next.wf_run_id, Some(run_id("stays")));
+    works.report("gone", 0, S::TaskSuccess, None);
+}
+
+#[test]
+fn a_task_that_is_as_large_as_it_may_be_is_not_tried_again() {
+    let node = lh::TaskNode { variables: vec![lit(s(&"x".repeat(1_046_700)))], retries: i32::MAX, ..task("td") };
+    let mut works = Works::with(&[input("in", T::Str)], None, node);
+    works.run("run");
+    works.poll("td").unwrap();
+    works.report("run", 0, S::TaskFailed, None);
+    assert_eq!(works.statuses("run"), [S::TaskFailed]);
+    assert_eq!(works.0.wf_run("run").unwrap().status(), LhStatus::Error);
+}
