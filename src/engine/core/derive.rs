@@ -12,14 +12,15 @@ use prost::Message;
 use crate::engine::core::definition::wf_spec::task_defs;
 use crate::engine::core::index::{self, KeyRows, Rows};
 use crate::engine::core::key::{self, Index, Kind, ObjKey, Word};
+use crate::engine::core::record::{
+    BulkJobRecord, DoomedRunRecord, InactiveThreadRecord, MetricWindowRecord, MigrationPlanRecord, PrincipalRecord,
+    QuotaRecord, Record, StructDefRecord, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
+    WfRunRecord, WfSpecRecord,
+};
 use crate::engine::core::record::{CheckpointRecord, TaskDefRecord, TaskRunRecord, TaskWorkerGroupRecord};
 use crate::engine::core::record::{
     CorrelatedEventRecord, ExternalEventDefRecord, ExternalEventRecord, ScheduledWfRunRecord, WorkflowEventDefRecord,
     WorkflowEventRecord,
-};
-use crate::engine::core::record::{
-    DoomedRunRecord, InactiveThreadRecord, PrincipalRecord, QuotaRecord, Record, StructDefRecord, TenantRecord,
-    UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord, WfRunRecord, WfSpecRecord,
 };
 use crate::engine::core::{Fault, timer, variable};
 
@@ -168,6 +169,9 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         Kind::NodeOutput => of_record::<NodeOutputRecord>(key, bytes, tenant, numbers),
         // --- Definitions and administration
         Kind::StructDef => of_record::<StructDefRecord>(key, bytes, tenant, numbers),
+        Kind::MetricWindow => of_record::<MetricWindowRecord>(key, bytes, tenant, numbers),
+        Kind::BulkJob => of_record::<BulkJobRecord>(key, bytes, tenant, numbers),
+        Kind::MigrationPlan => of_record::<MigrationPlanRecord>(key, bytes, tenant, numbers),
         Kind::Quota => of_record::<QuotaRecord>(key, bytes, tenant, numbers),
         Kind::Principal => of_record::<PrincipalRecord>(key, bytes, tenant, numbers),
         // --- Tasks
@@ -185,7 +189,6 @@ pub fn of(key: ObjKey, bytes: &[u8], tenant: u32, numbers: &mut Numbers<'_>) -> 
         // --- Runs
         Kind::InactiveThread => of_record::<InactiveThreadRecord>(key, bytes, tenant, numbers),
         Kind::DoomedRun => of_record::<DoomedRunRecord>(key, bytes, tenant, numbers),
-        other => Err(key::damaged(format!("{other:?}"), "an object of a kind that this program does not store")),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::engine::core::command::{Command, Reply, Request};
 use crate::engine::core::{
-    Effects, Refusal, State, Tx, WriteSet, definition, event, prune, quota, run, schedule, task, timer, user_task,
+    Effects, Refusal, State, Tx, WriteSet, bulk_job, definition, event, metric, migration, prune, quota, run, schedule,
+    task, timer, user_task,
 };
 
 /// A command that was accepted.
@@ -21,6 +22,7 @@ pub fn execute(state: &dyn State, command: &Command) -> Result<Applied, Refusal>
     let mut tx = Tx::new(state, &command.context)?;
     let reply = dispatch(&mut tx, command.request.clone())?;
     run::settle(&mut tx)?;
+    metric::flush(&mut tx)?;
     let (writes, effects) = tx.finish();
     Ok(Applied { writes, reply, effects })
 }
@@ -35,6 +37,10 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
         Request::DeletePrincipal(request) => definition::principal::delete(tx, request)?.into(),
         Request::PutQuota(request) => quota::put(tx, request)?.into(),
         Request::DeleteQuota(request) => quota::delete(tx, request)?.into(),
+        Request::PutWorkflowMigrationPlan(request) => migration::put(tx, request)?.into(),
+        Request::ApplyWorkflowMigrationPlan(request) => migration::apply(tx, request)?.into(),
+        Request::CreateBulkJob(request) => bulk_job::create(tx, request)?.into(),
+        Request::DeleteBulkJob(request) => bulk_job::delete(tx, request)?.into(),
         Request::PutUserTaskDef(request) => definition::user_task_def::put(tx, request)?.into(),
         Request::DeleteUserTaskDef(request) => definition::user_task_def::delete(tx, request)?.into(),
         Request::PutWfSpec(request) => definition::wf_spec::put(tx, request)?.into(),

@@ -135,6 +135,8 @@ pub enum IdKind {
     CorrelatedEvent = 32,
     /// Id of a schedule.
     ScheduledWfRun = 33,
+    /// Ids of BulkJobs.
+    BulkJob = 50,
 }
 
 /// Fixed-width indexes over attribute x status. The numbers are on disk.
@@ -211,6 +213,12 @@ pub enum KeyIndex {
     PrincipalsByTenant = 51,
     /// Quotas, under the number of their tenant: id of the principal (empty for the whole tenant), `/`.
     Quotas = 52,
+    /// Windows of metrics: their minute (4 bytes), then what they measure in the place of the ordinal.
+    MetricWindows = 53,
+    /// BulkJobs: their ordinal alone. Their status (1 byte) and id.
+    BulkJobs = 54,
+    /// Migration plans: `name/`, then 0.
+    MigrationPlans = 55,
 }
 
 /// The ordinal of a WfRun: the scope of everything in it.

@@ -7,6 +7,7 @@
 //! and dictionary together.
 
 pub mod access;
+pub mod bulk_job;
 mod check;
 pub mod command;
 pub mod definition;
@@ -16,6 +17,8 @@ mod execute;
 pub mod id;
 pub mod index;
 pub mod key;
+pub mod metric;
+pub mod migration;
 pub mod prune;
 pub mod query;
 pub mod quota;

@@ -31,6 +31,12 @@ pub type TenantRecord = Record<lh::Tenant, store::DefinitionFacts>;
 pub type PrincipalRecord = Record<lh::Principal, store::DefinitionFacts>;
 /// A stored Quota.
 pub type QuotaRecord = Record<lh::Quota, store::DefinitionFacts>;
+/// A stored window of metrics.
+pub type MetricWindowRecord = Record<lh::MetricWindow, ()>;
+/// A stored BulkJob.
+pub type BulkJobRecord = Record<lh::BulkJob, store::BulkJobFacts>;
+/// A stored WorkflowMigrationPlan.
+pub type MigrationPlanRecord = Record<lh::WorkflowMigrationPlan, store::DefinitionFacts>;
 /// A stored UserTaskDef.
 pub type UserTaskDefRecord = Record<lh::UserTaskDef, store::DefinitionFacts>;
 /// A stored WfSpec.

@@ -102,6 +102,7 @@ pub(super) fn fire(tx: &mut Tx<'_>, request: &store::DueTimer) -> Result<(), Ref
     let timer = parse(&request.key).ok_or_else(|| damaged("Timer row", "its key has an unknown form"))?;
     match timer.owner.kind {
         // --- Definitions and administration
+        Kind::BulkJob => crate::engine::core::bulk_job::go_on(tx, timer.owner)?,
         // --- Tasks
         Kind::TaskWorkerGroup => task::drop_silent(tx, timer.owner)?,
         Kind::TaskRun => task::due(tx, task::TaskRef::from_key(timer.owner))?,

@@ -72,6 +72,20 @@ macro_rules! serve {
                 Err(Status::unimplemented("Method littlehorse.LittleHorse/MigrateWfSpec is unimplemented"))
             }
 
+            async fn get_wf_spec_metrics_window(
+                &self,
+                _: Request<lh::WfSpecMetricsQueryRequest>,
+            ) -> Result<Response<lh::WfSpecMetrics>, Status> {
+                Err(Status::unimplemented("Method littlehorse.LittleHorse/GetWfSpecMetricsWindow is unimplemented"))
+            }
+
+            async fn get_task_def_metrics_window(
+                &self,
+                _: Request<lh::TaskDefMetricsQueryRequest>,
+            ) -> Result<Response<lh::TaskDefMetrics>, Status> {
+                Err(Status::unimplemented("Method littlehorse.LittleHorse/GetTaskDefMetricsWindow is unimplemented"))
+            }
+
             async fn delete_workflow_migration_plan(
                 &self,
                 _: Request<lh::DeleteWorkflowMigrationPlanRequest>,
@@ -94,6 +108,10 @@ serve! {
         delete_principal(lh::DeletePrincipalRequest) -> ();
         put_quota(lh::PutQuotaRequest) -> lh::Quota;
         delete_quota(lh::DeleteQuotaRequest) -> ();
+        put_workflow_migration_plan(lh::PutWorkflowMigrationPlanRequest) -> lh::WorkflowMigrationPlan;
+        apply_workflow_migration_plan(lh::ApplyWorkflowMigrationPlanRequest) -> lh::WfRun;
+        create_bulk_job(lh::CreateBulkJobRequest) -> lh::BulkJob;
+        delete_bulk_job(lh::DeleteBulkJobRequest) -> ();
         put_user_task_def(lh::PutUserTaskDefRequest) -> lh::UserTaskDef;
         delete_user_task_def(lh::DeleteUserTaskDefRequest) -> ();
         put_wf_spec(lh::PutWfSpecRequest) -> lh::WfSpec;
@@ -136,6 +154,15 @@ serve! {
         get_principal(lh::PrincipalId) -> lh::Principal;
         search_principal(lh::SearchPrincipalRequest) -> lh::PrincipalIdList;
         get_quota(lh::QuotaId) -> lh::Quota;
+        get_workflow_migration_plan(lh::WorkflowMigrationPlanId) -> lh::WorkflowMigrationPlan;
+        search_workflow_migration_plan(lh::SearchWorkflowMigrationPlanRequest) -> lh::WorkflowMigrationPlanIdList;
+        get_bulk_job(lh::GetBulkJobRequest) -> lh::BulkJob;
+        search_bulk_job(lh::SearchBulkJobRequest) -> lh::BulkJobIdList;
+        list_wf_metrics(lh::ListWfMetricsRequest) -> lh::MetricsList;
+        list_task_metrics(lh::ListTaskMetricsRequest) -> lh::MetricsList;
+        list_quota_usage_metrics(lh::ListQuotaUsageMetricsRequest) -> lh::MetricsList;
+        get_metric_window(lh::MetricWindowId) -> lh::MetricWindow;
+        search_wf_metric_window(lh::SearchWfMetricWindowRequest) -> lh::MetricWindowIdList;
         search_quota(lh::SearchQuotaRequest) -> lh::QuotaIdList;
         get_user_task_def(lh::UserTaskDefId) -> lh::UserTaskDef;
         get_latest_user_task_def(lh::GetLatestUserTaskDefRequest) -> lh::UserTaskDef;

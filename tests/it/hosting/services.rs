@@ -50,10 +50,15 @@ async fn ostlers_own_service_is_not_on_tcp() {
 async fn what_is_not_built_says_so_in_words() {
     let ground = Ground::new();
     let handle = ground.start();
-    let refused =
-        client(over_tcp(&handle).await).create_bulk_job(lh::CreateBulkJobRequest::default()).await.unwrap_err();
+    let refused = client(over_tcp(&handle).await)
+        .search_workflow_migration_plan(lh::SearchWorkflowMigrationPlanRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
-    assert_eq!(refused.message(), "ostler's engine does not have CreateBulkJob; a LittleHorse server may");
+    assert_eq!(
+        refused.message(),
+        "ostler's engine does not have SearchWorkflowMigrationPlan; a LittleHorse server may"
+    );
     handle.stop().await;
 }
 

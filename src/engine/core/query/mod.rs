@@ -5,6 +5,7 @@
 
 mod definitions;
 mod events;
+mod metrics;
 mod nodes;
 mod objects;
 pub(super) mod page;
@@ -27,6 +28,9 @@ pub use events::{
     get_workflow_event_def, list_external_events, list_workflow_events, search_correlated_event, search_external_event,
     search_external_event_def, search_scheduled_wf_run, search_workflow_event, search_workflow_event_def, thrown_event,
 };
+pub use metrics::{
+    get_metric_window, list_quota_usage_metrics, list_task_metrics, list_wf_metrics, search_wf_metric_window,
+};
 pub use nodes::{count_node_run, search_node_run};
 pub use principals::{get_principal, search_principal};
 pub use runs::{
@@ -39,6 +43,8 @@ pub use task_runs::{
 };
 pub use tasks::{count_tasks, get_user_task_run, list_tasks, list_user_task_runs, search_user_task_run};
 
+pub use crate::engine::core::bulk_job::{get_bulk_job, search_bulk_job};
+pub use crate::engine::core::migration::{get_workflow_migration_plan, search_workflow_migration_plan};
 pub use crate::engine::core::quota::{get_quota, search_quota};
 use crate::engine::core::{Reader, Refusal, State};
 

@@ -78,6 +78,7 @@ impl<'t, 's> Run<'t, 's> {
                 self.tx.wake(waiting);
             }
         }
+        self.tx.measure_run(&mut self.record);
         self.tx.put_wf_run(self.run, &self.record)?;
         Ok(self.record.message)
     }
@@ -189,6 +190,11 @@ impl<'t, 's> Run<'t, 's> {
         let before = node_run.clone();
         let output = match node::check(self, &visit, &mut node_run) {
             Ok(Progress::Waiting) => {
+                if Self::is_moved_while_waiting(visit.node)
+                    && let Some(to) = self.next_move(number, visit.node_name)?
+                {
+                    return self.move_waiting(&visit, node_run, to).map(|()| true);
+                }
                 if node_run != before {
                     self.tx.put_node_run(self.run, place, &node_run)?;
                 }
@@ -219,6 +225,9 @@ impl<'t, 's> Run<'t, 's> {
 
     /// Lets a thread arrive at the next node.
     pub fn activate(&mut self, spec: &lh::WfSpec, from: &Visit<'_>, sink: &str) -> Result<(), Fault> {
+        if let Some(to) = self.next_move(from.thread(), sink)? {
+            return self.move_leaving(from, to);
+        }
         let position = from.place.position.checked_add(1).filter(|position| i32::try_from(*position).is_ok());
         let position = position.ok_or_else(|| Fault::Storage("there are no more node positions".to_owned()))?;
         self.arrive(spec, Place { position, ..from.place }, sink)

@@ -12,6 +12,7 @@ mod failure;
 mod halt;
 mod inputs;
 mod interrupt;
+mod migrate;
 mod node;
 mod outputs;
 mod rescue;

@@ -36,6 +36,7 @@ pub(super) fn enqueue(tx: &mut Tx<'_>, record: &mut TaskRunRecord) -> Result<(),
     record.facts.due = None;
     let def = record.message.task_def_id.as_ref().map(|id| id.name.as_str()).unwrap_or_default();
     tx.announce_task(def);
+    tx.measure_attempt(record, TaskStatus::TaskPending);
     Ok(())
 }
 
@@ -49,11 +50,13 @@ pub(super) fn follow(
 ) -> Result<(), Fault> {
     record.message.status = status.into();
     record.facts.due = None;
+    tx.measure_attempt(&record, TaskStatus::TaskRunning);
     let made = record.message.attempts.len();
     // A TaskRun that is as large as it may be has no room for another attempt.
     let retryable = matches!(status, TaskStatus::TaskFailed | TaskStatus::TaskTimeout)
         && record.message.encoded_len() + ROOM_FOR_ATTEMPT <= LARGEST;
     if !retryable || made >= usize::try_from(record.message.total_attempts).unwrap_or_default() {
+        tx.measure_task(&record);
         tx.put_task_run(task, &record)?;
         tx.wake(task.run);
         return Ok(());

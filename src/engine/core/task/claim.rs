@@ -25,6 +25,7 @@ pub fn claim(tx: &mut Tx<'_>, request: store::ClaimTask) -> Result<lh::PollTaskR
     }
     record.facts.due = Some(deadline(tx, message));
     record.facts.queued = 0;
+    tx.measure_attempt(&record, TaskStatus::TaskScheduled);
     tx.put_task_run(task, &record)?;
     let message = record.message;
     let result = lh::ScheduledTask {

@@ -15,6 +15,7 @@ use crate::engine::core::definition::principal;
 use crate::engine::core::derive::{self, Derived, Derives};
 use crate::engine::core::index::KeyRows;
 use crate::engine::core::key::{self, ObjKey, RunRef, Word, damaged};
+use crate::engine::core::metric::Sample;
 use crate::engine::core::read::{DEFAULT_TENANT, Reader};
 use crate::engine::core::record::Record;
 use crate::engine::core::{Fault, Overlay, State, Table, WriteSet, id};
@@ -62,6 +63,7 @@ pub struct Tx<'a> {
     nested_children: u32,
     queue_turn: Option<u64>,
     effects: Effects,
+    measured: Vec<Sample>,
 }
 
 /// What a command tells beside its reply, once it is durable.
@@ -92,6 +94,7 @@ impl<'a> Tx<'a> {
             nested_children: 0,
             queue_turn: None,
             effects: Effects::default(),
+            measured: Vec::new(),
         }
     }
 
@@ -176,6 +179,16 @@ impl<'a> Tx<'a> {
     /// The writes of the command, and what it tells.
     pub fn finish(self) -> (WriteSet, Effects) {
         (self.overlay.into_writes(), self.effects)
+    }
+
+    /// Keeps a change of a status, to be counted when the command ends.
+    pub fn measured(&mut self, sample: Sample) {
+        self.measured.push(sample);
+    }
+
+    /// What is to be counted.
+    pub fn take_measured(&mut self) -> Vec<Sample> {
+        std::mem::take(&mut self.measured)
     }
 
     /// The number of a text of this tenant; a new text gets a new one.

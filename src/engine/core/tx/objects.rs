@@ -46,7 +46,8 @@ impl Tx<'_> {
         };
         let facts =
             store::WfRunFacts { tenant: self.tenant, started_by: Some(self.actor()), parent, ..Default::default() };
-        let record = WfRunRecord { message: run.clone(), facts };
+        let mut record = WfRunRecord { message: run.clone(), facts };
+        self.measure_run(&mut record);
         self.put_wf_run(ordinal, &record)?;
         Ok((ordinal, record))
     }

@@ -53,6 +53,14 @@ fn tell(tx: &mut Tx<'_>, run: RunRef, place: Place, record: &mut UserTaskRunReco
     tx.put_user_task_run(run, place, record)
 }
 
+/// Cancels a UserTaskRun, if it is open, because its thread has left its node.
+pub fn close_for_good(tx: &mut Tx<'_>, run: RunRef, place: Place) -> Result<(), Fault> {
+    match tx.read().user_task_run(run, place)? {
+        Some(mut record) if life::is_open(&record) => mark_as(tx, run, place, &mut record, "", String::new()),
+        _ => Ok(()),
+    }
+}
+
 /// Cancels a UserTaskRun, if it is open, because its thread never goes on. What was armed for it stays in its facts.
 pub fn close(tx: &mut Tx<'_>, run: RunRef, place: Place) -> Result<(), Fault> {
     match tx.read().user_task_run(run, place)? {

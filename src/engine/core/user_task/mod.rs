@@ -12,7 +12,7 @@ mod save;
 mod tests;
 
 pub use assign::assign;
-pub use cancel::{cancel, close, reopen};
+pub use cancel::{cancel, close, close_for_good, reopen};
 pub use comment::{delete as delete_comment, edit as edit_comment, put as put_comment};
 pub use complete::complete;
 pub use results::output;

@@ -1,6 +1,7 @@
 mod children;
 mod ends;
 mod halt;
+mod migrate;
 mod rescue;
 mod threads;
 
