@@ -9,10 +9,13 @@ use std::ops::ControlFlow;
 use crate::engine::core::command::{Actor, Channel, Context, Proof};
 use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey};
-use crate::engine::core::record::{DoomedRunRecord, Record, TaskRunRecord, UserTaskRunRecord, WfRunRecord};
+use crate::engine::core::record::{
+    CorrelatedEventRecord, DoomedRunRecord, ExternalEventRecord, Record, ScheduledWfRunRecord, TaskRunRecord,
+    UserTaskRunRecord, WfRunRecord, WorkflowEventRecord,
+};
 use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_LEAD, ORDINAL_SHIFT, ordinal_lead};
-use crate::engine::core::{Fault, Order, Overlay, State, Table, Tx, WriteSet, read};
+use crate::engine::core::{Fault, Order, Overlay, State, Table, Tx, WriteSet, event, read};
 
 /// Meta row: where a rebuild stands. Table by table, and in each the key behind which to go on.
 const PLACE: &[u8] = b"rebuild";
@@ -157,7 +160,8 @@ fn object(tx: &mut Tx<'_>, key: &[u8], bytes: &[u8]) -> Result<(), Fault> {
 
 /// The tenant of an object; none when it is of a WfRun that is missing.
 fn tenant_of(tx: &Tx<'_>, key: ObjKey) -> Result<Option<u32>, Fault> {
-    if key.kind < Kind::WfRun {
+    // An event whose WfRun is yet to come lies under its tenant.
+    if key.kind < Kind::WfRun || event::is_early(key) {
         return Ok(u32::try_from(key.scope).ok());
     }
     let run: Option<WfRunRecord> = tx.read().object(read::wf_run_key(key::RunRef(key.scope)))?;
@@ -184,7 +188,23 @@ fn ordinals(tx: &mut Tx<'_>, key: ObjKey, bytes: &[u8]) -> Result<(), Fault> {
             raise(tx.overlay(), LAST_ORDINAL, &task.facts.queued.to_be_bytes())?;
             (task.facts.ordinal, task.message.scheduled_at)
         }
-        Kind::ScheduledWfRun | Kind::BulkJob | Kind::CorrelatedEvent | Kind::ExternalEvent => (key.sub, None),
+        Kind::ExternalEvent => {
+            let event: ExternalEventRecord = Record::decode(key, bytes)?;
+            (key.sub, event.message.created_at)
+        }
+        Kind::CorrelatedEvent => {
+            let event: CorrelatedEventRecord = Record::decode(key, bytes)?;
+            (key.sub, event.message.created_at)
+        }
+        Kind::WorkflowEvent => {
+            let event: WorkflowEventRecord = Record::decode(key, bytes)?;
+            (event.facts.ordinal, event.message.created_at)
+        }
+        Kind::ScheduledWfRun => {
+            let schedule: ScheduledWfRunRecord = Record::decode(key, bytes)?;
+            (key.sub, schedule.message.created_at)
+        }
+        Kind::BulkJob => (key.sub, None),
         _ => return Ok(()),
     };
     raise(tx.overlay(), LAST_ORDINAL, &ordinal.to_be_bytes())?;
@@ -205,6 +225,7 @@ mod tests {
     use crate::engine::core::check;
     use crate::engine::core::state::MemoryState;
     use crate::engine::core::testing::{Bench, FORM, chain, run_id, s, user_task};
+    use lh::node::Node;
 
     /// Some of everything that derives rows.
     fn bench() -> Bench {
@@ -227,7 +248,47 @@ mod tests {
         let task_def_name = "td".to_owned();
         bench.must(store::ClaimTask { task_def_name: task_def_name.clone(), ..Default::default() });
         bench.must(store::RegisterTaskWorker { task_def_name, ..Default::default() });
+        events(&mut bench);
         bench
+    }
+
+    /// Events before their run and in it, thrown ones, one by a key with a node that waits for another, a schedule.
+    fn events(bench: &mut Bench) {
+        let def = || Some(lh::ExternalEventDefId { name: "ev".into() });
+        bench.must(lh::PutExternalEventDefRequest {
+            name: "ev".into(),
+            retention_policy: Some(lh::ExternalEventRetentionPolicy {
+                ext_evt_gc_policy: Some(lh::external_event_retention_policy::ExtEvtGcPolicy::SecondsAfterPut(60)),
+            }),
+            correlated_event_config: Some(lh::CorrelatedEventConfig { ttl_seconds: Some(60), ..Default::default() }),
+            ..Default::default()
+        });
+        bench.must(lh::PutWorkflowEventDefRequest { name: "told".into(), content_type: None });
+        let throw =
+            lh::ThrowEventNode { event_def_id: Some(lh::WorkflowEventDefId { name: "told".into() }), content: None };
+        let wait = lh::ExternalEventNode {
+            external_event_def_id: def(),
+            correlation_key: Some(crate::engine::core::testing::lit(s("key"))),
+            timeout_seconds: Some(crate::engine::core::testing::lit(crate::engine::core::testing::i(60))),
+            ..Default::default()
+        };
+        let nodes = [("n1", Node::ThrowEvent(throw)), ("n2", Node::ExternalEvent(wait))];
+        bench.flow("eventful", &[("main", chain(&nodes))]).unwrap();
+        bench.run("eventful", "waits", &[]).unwrap();
+        for run in ["waits", "done", "early", "early"] {
+            bench.must(lh::PutExternalEventRequest {
+                wf_run_id: Some(run_id(run)),
+                external_event_def_id: def(),
+                ..Default::default()
+            });
+        }
+        bench.run("eventful", "waits-too", &[]).unwrap();
+        bench.must(lh::PutCorrelatedEventRequest { key: "other".into(), external_event_def_id: def(), content: None });
+        bench.must(lh::ScheduleWfRequest {
+            wf_spec_name: "second".into(),
+            cron_expression: "* * * * *".into(),
+            ..Default::default()
+        });
     }
 
     fn rebuild(state: &mut MemoryState, limit: usize) -> usize {

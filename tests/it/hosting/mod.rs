@@ -1,6 +1,7 @@
 //! The engine behind its listeners: what clients see of it, and how hosts follow each other.
 
 mod command_line;
+mod events;
 mod examples;
 mod hostile;
 mod lock;

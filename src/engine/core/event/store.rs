@@ -136,6 +136,7 @@ impl Reader<'_> {
         })
     }
 
+    #[allow(clippy::type_complexity)] // a name for it would not say more
     fn key_row_ends(
         &self,
         index: KeyIndex,

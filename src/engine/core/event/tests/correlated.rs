@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use lh::LhStatus;
 use lh::node_run::NodeType;
@@ -244,4 +246,62 @@ fn searches_find_what_served_and_what_did_not() {
     assert_eq!(refusal.message, "ExternalEventDef \"no\" does not exist.");
     let refusal = query::search_external_event(&bench.state, "default", Default::default()).unwrap_err();
     assert_eq!(refusal.message, "Missing required argument: ExternalEventDefId.");
+}
+
+proptest! {
+    /// Whatever the order of nodes and events: a node is served once, by an event that is there when it arrives or that
+    /// comes while it waits, and an event for one serves one.
+    #[test]
+    fn nodes_are_served_as_the_model_says(
+        once: bool, steps in prop::collection::vec((0u8..3, 0u8..2), 1..14),
+    ) {
+        let mut bench = Bench::default();
+        correlated_def(&mut bench, "ev", None, once);
+        waiter(&mut bench, "ev", None);
+        // Of each key: the event that is stored, and the runs that wait.
+        let mut there: [Option<i64>; 2] = [None; 2];
+        let mut waiting: [Vec<String>; 2] = [Vec::new(), Vec::new()];
+        let mut expected: Vec<(String, Option<i64>)> = Vec::new();
+        for (number, (step, key)) in steps.into_iter().enumerate() {
+            let (content, slot, name) = (i64::try_from(number).unwrap(), usize::from(key), format!("key{key}"));
+            match step {
+                0 => {
+                    let run = format!("run{number}");
+                    bench.run("ev", &run, &[("key", s(&name))]).unwrap();
+                    match there[slot] {
+                        Some(content) => expected.push((run, Some(content))),
+                        None => waiting[slot].push(run),
+                    }
+                    if once {
+                        there[slot] = None;
+                    }
+                }
+                1 => {
+                    let put = put(&mut bench, "ev", &name, i(content));
+                    prop_assert_eq!(put.is_ok(), there[slot].is_none());
+                    if put.is_ok() {
+                        let served = if once { waiting[slot].len().min(1) } else { waiting[slot].len() };
+                        expected.extend(waiting[slot].drain(..served).map(|run| (run, Some(content))));
+                        if !once || served == 0 {
+                            there[slot] = Some(content);
+                        }
+                    }
+                }
+                _ => {
+                    let id = lh::CorrelatedEventId { key: name, external_event_def_id: event_def_id("ev") };
+                    bench.must(lh::DeleteCorrelatedEventRequest { id: Some(id) });
+                    there[slot] = None;
+                }
+            }
+        }
+        expected.extend(waiting.into_iter().flatten().map(|run| (run, None)));
+        for (run, content) in expected {
+            prop_assert_eq!(result(&bench, &run), content.and_then(i), "{}", run);
+            prop_assert_eq!(self::events(&bench, &run).len(), usize::from(content.is_some()));
+        }
+        for (slot, content) in there.into_iter().enumerate() {
+            prop_assert_eq!(stored(&bench, "ev", &format!("key{slot}")).is_ok(), content.is_some());
+        }
+        prop_assert_eq!(check(&bench.state).unwrap(), []);
+    }
 }

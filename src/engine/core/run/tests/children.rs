@@ -285,3 +285,49 @@ fn nodes_for_children_are_checked_when_they_are_put() {
     let Some(Kind::RunChildWf(node)) = &put.thread_specs["main"].nodes["n1"].node else { panic!() };
     assert_eq!(node.major_version, 0);
 }
+
+#[test]
+fn a_deleted_child_fails_the_node_that_waits() {
+    let mut bench = Bench::default();
+    bench.must(lh::PutExternalEventDefRequest { name: "go".into(), ..Default::default() });
+    bench.flow("kid", &[("main", with_n(chain(&[("n1", for_event())])))]).unwrap();
+    assert_eq!(parent(&mut bench).unwrap().status(), LhStatus::Running);
+    let child = child_of(&bench, "run");
+    bench.must(lh::DeleteWfRunRequest { id: Some(child.clone()) });
+    assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Error);
+    let text = format!("Child WfRun {} does not exist", id::wf_run_text(&child));
+    assert_eq!(failures(&bench.node_run("run", 0, 2)), [("CHILD_FAILURE", text.as_str())]);
+}
+
+/// Messages nest as ids do, and clients read 100 levels of them.
+#[test]
+fn runs_nest_only_so_deep() {
+    let mut bench = Bench::default();
+    bench.flow("flow", &[("main", chain(&[]))]).unwrap();
+    bench.must(lh::PutWfSpecRequest {
+        name: "flow".into(),
+        entrypoint_thread_name: "main".into(),
+        thread_specs: [("main".to_owned(), chain(&[]))].into(),
+        parent_wf_spec: Some(lh::wf_spec::ParentWfSpecReference {
+            wf_spec_name: "flow".into(),
+            wf_spec_major_version: 0,
+        }),
+        ..Default::default()
+    });
+    let request = |parent: Option<lh::WfRunId>, revision| lh::RunWfRequest {
+        wf_spec_name: "flow".into(),
+        id: Some("run".into()),
+        major_version: Some(0),
+        revision: Some(revision),
+        parent_wf_run_id: parent,
+        ..Default::default()
+    };
+    bench.must(request(None, 0));
+    let mut top = run_id("run");
+    for _ in 1..40 {
+        let run: lh::WfRun = bench.must(request(Some(top), 1)).try_into().unwrap();
+        top = run.id.unwrap();
+    }
+    let refusal = bench.give(request(Some(top), 1)).unwrap_err();
+    assert_eq!(refusal, Refusal::precondition("A WfRun cannot have more than 39 WfRuns above it"));
+}
