@@ -279,6 +279,23 @@ impl Run<'_, '_> {
                     self.count_as_handled(number, failed)?;
                 }
             }
+            self.abandon_handlers(number)?;
+        }
+        Ok(())
+    }
+
+    /// Halts the handlers for good that the WAIT_FOR_THREADS node of a thread still has at work, when the thread leaves
+    /// the node: nobody would see what becomes of them.
+    pub fn abandon_handlers(&mut self, number: i32) -> Result<(), Fault> {
+        let (place, node_run) = self.current_node(number)?;
+        let Some(NodeType::WaitForThreads(wait)) = node_run.message.node_type else { return Ok(()) };
+        let reason = Reason::HaltedByParent(lh::HaltedByParentNodeHaltReason {
+            parent_thread_run_number: number,
+            waiting_node_run_position: place.position.cast_signed(),
+        });
+        for handler in wait.threads.iter().filter_map(|entry| entry.failure_handler_thread_run_id) {
+            self.halt(handler, reason.clone())?;
+            self.close_user_tasks(handler)?;
         }
         Ok(())
     }

@@ -137,6 +137,7 @@ impl Run<'_, '_> {
 
     /// Lets a thread visit its node again, or the next one.
     fn revive(&mut self, number: i32, skip: bool) -> Result<(), Refusal> {
+        self.abandon_handlers(number)?;
         let (place, node_run) = self.current_node(number)?;
         let spec = self.spec_of_thread(number)?;
         let visit = Visit::new(&spec, place, &node_run.message)?;

@@ -89,6 +89,22 @@ fn a_handled_failure_is_not_rescued() {
 }
 
 #[test]
+fn handlers_of_an_earlier_visit_never_go_on() {
+    let mut node = wait_for(&[lit(i(1)), lit(i(2))], Strategy::WaitForAll);
+    node.per_thread_failure_handlers = vec![handler("fix")];
+    let main = chain(&[("s1", start("break")), ("s2", start("break")), ("wait", Kind::WaitForThreads(node))]);
+    let mut bench = bench(&[("main", main), ("break", broken()), ("fix", asking())]);
+    bench.cancel(&task_id("run", "3-1")).unwrap();
+    assert_eq!(bench.wf_run("run").unwrap().status(), Error);
+    let run = rescue(&mut bench, 0, false).unwrap();
+    assert_eq!(statuses(&run).1, [Running, Error, Error, Error, Halted, Running, Running]);
+    assert_eq!(bench.task(&task_id("run", "4-1")).unwrap().status(), UserTaskRunStatus::Cancelled);
+    done(&mut bench, "5-1");
+    done(&mut bench, "6-1");
+    assert_eq!(bench.wf_run("run").unwrap().status(), Completed);
+}
+
+#[test]
 fn a_rescued_handler_takes_its_thread_along() {
     let mut bench = bench(&[("main", handled("fix")), ("fix", asking())]);
     bench.cancel(&task_id("run", "1-1")).unwrap();
