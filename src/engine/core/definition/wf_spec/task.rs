@@ -81,7 +81,7 @@ fn backoff(policy: &lh::ExponentialBackoffRetryPolicy) -> Result<(), String> {
         return Err("Exponential Backoff Base interval must be > 0!".to_owned());
     }
     // Not a number is no multiplier either.
-    if !(policy.multiplier >= 1.0) {
+    if policy.multiplier < 1.0 || policy.multiplier.is_nan() {
         return Err("Exponential Backoff Multiplier must be at least 1.0!".to_owned());
     }
     if policy.max_delay_ms < i64::from(policy.base_interval_ms) {
