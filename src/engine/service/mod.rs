@@ -158,7 +158,20 @@ fn status(refusal: Refusal) -> Status {
     if matches!(refusal.code, Code::Internal | Code::DataLoss | Code::Unavailable | Code::Unknown) {
         tracing::error!(code = ?refusal.code, "{}", refusal.message);
     }
-    Status::new(refusal.code, refusal.message)
+    Status::new(refusal.code, brief(refusal.message))
+}
+
+/// A text that fits the header it is sent in. Clients close the connection, with everything else on it, when headers
+/// exceed 8 or 16 KB, and a byte that is no ASCII takes three there.
+fn brief(mut text: String) -> String {
+    const MOST: usize = 2_000;
+    let bytes = text.len();
+    if bytes > MOST {
+        let end = (0..=MOST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.push_str(&format!("… ({bytes} bytes)"));
+    }
+    text
 }
 
 fn now_ms() -> i64 {
