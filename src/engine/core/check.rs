@@ -6,19 +6,22 @@ use std::ops::ControlFlow;
 
 use prost_types::Timestamp;
 
+use crate::api::littlehorse as lh;
 use crate::engine::core::derive::{self, Derived};
 use crate::engine::core::id;
 use crate::engine::core::key::{self, Kind, ObjKey, Place, RunRef, Word};
 use crate::engine::core::read;
 use crate::engine::core::record::{
-    CorrelatedEventRecord, DoomedRunRecord, ExternalEventRecord, NodeRunRecord, Record, ScheduledWfRunRecord,
-    TaskRunRecord, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord, WfRunRecord, WfSpecRecord,
-    WorkflowEventRecord, describe,
+    CorrelatedEventRecord, DoomedRunRecord, ExternalEventRecord, InactiveThreadRecord, NodeRunRecord, Record,
+    ScheduledWfRunRecord, TaskRunRecord, TenantRecord, UserTaskDefRecord, UserTaskRunRecord, VariableRecord,
+    WfRunRecord, WfSpecRecord, WorkflowEventRecord, describe,
 };
 use crate::engine::core::run::delete::doomed_key;
 use crate::engine::core::task::TaskRef;
 use crate::engine::core::tx::{LAST_NUMBER, LAST_ORDINAL, ORDINAL_SHIFT, ordinal_lead};
 use crate::engine::core::{Fault, Order, Reader, State, Table, event};
+use lh::inactive_thread_run::InactiveReason;
+use lh::node_run::NodeType;
 
 /// Something stored that does not agree with the rest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +53,7 @@ pub fn check(state: &dyn State) -> Result<Vec<Discrepancy>, Fault> {
         counts: BTreeMap::new(),
         rows: BTreeMap::new(),
         run: None,
+        threads: BTreeMap::new(),
         task: None,
     };
     check.dictionary()?;
@@ -75,6 +79,8 @@ struct Check<'a> {
     rows: BTreeMap<Table, u64>,
     /// The WfRun that the walk is in, with its tenant.
     run: Option<(RunRef, u32)>,
+    /// The threads of that WfRun: how many NodeRuns each says it has, and how many of them were there.
+    threads: BTreeMap<u32, (u64, u64)>,
     /// The UserTaskRun that the walk is in, and how many of its events are still to come.
     task: Option<(ObjKey, u32)>,
 }
@@ -148,6 +154,7 @@ impl Check<'_> {
             Ok(())
         })?;
         self.end_of_task();
+        self.end_of_run();
         Ok(())
     }
 
@@ -172,6 +179,7 @@ impl Check<'_> {
             return self.derived(key, derived);
         }
         if key.kind == Kind::WfRun {
+            self.end_of_run();
             let record: WfRunRecord = Record::decode(key, bytes)?;
             self.run = Some((RunRef(key.scope), record.facts.tenant));
         }
@@ -208,6 +216,7 @@ impl Check<'_> {
                 self.created(key, record.facts.ordinal, record.message.created_at)
             }
             Kind::TaskRun => self.task_run(key, &Record::decode(key, bytes)?),
+            Kind::InactiveThread => self.inactive_thread(&Record::decode(key, bytes)?),
             // What follows from the others was looked at already.
             _ => Ok(()),
         }
@@ -256,13 +265,78 @@ impl Check<'_> {
     fn wf_run(&mut self, key: ObjKey, record: &WfRunRecord) -> Result<(), Fault> {
         let started = record.message.start_time.as_ref().map(id::milliseconds);
         self.ordinal(key, key.scope, started.unwrap_or_default());
+        for thread in &record.message.thread_runs {
+            self.says_thread(thread);
+        }
         Ok(())
+    }
+
+    /// A thread says that it has been at each of its nodes up to the present one.
+    fn says_thread(&mut self, thread: &lh::ThreadRun) {
+        let (number, last) = (thread.number.cast_unsigned(), u64::from(thread.current_node_position.cast_unsigned()));
+        self.threads.entry(number).or_default().0 += last + 1;
+    }
+
+    fn inactive_thread(&mut self, record: &InactiveThreadRecord) -> Result<(), Fault> {
+        // One in the queue has not begun.
+        if let (Some(InactiveReason::Archived(_)), Some(thread)) =
+            (&record.message.inactive_reason, &record.message.thread_run)
+        {
+            self.says_thread(thread);
+        }
+        Ok(())
+    }
+
+    fn end_of_run(&mut self) {
+        let threads = std::mem::take(&mut self.threads);
+        let Some((run, _)) = self.run.take() else { return };
+        for (thread, (said, there)) in threads {
+            if said != there {
+                let detail = format!("its thread {thread} has {there} NodeRuns where it says {said}");
+                self.tell(describe(read::wf_run_key(run)), detail);
+            }
+        }
     }
 
     fn node_run(&mut self, key: ObjKey, record: &NodeRunRecord) -> Result<(), Fault> {
         let id = record.message.id.clone().unwrap_or_default();
         let place = Place::new(id.thread_run_number, id.position);
         self.at(key, place.map(|place| read::node_run_key(RunRef(key.scope), place)));
+        let place = Place::from_sub(key.sub);
+        self.threads.entry(place.thread).or_default().1 += 1;
+        let task = match &record.message.node_type {
+            Some(NodeType::UserTask(lh::UserTaskNodeRun { user_task_run_id: Some(_) })) => Some(Kind::UserTaskRun),
+            Some(NodeType::Task(lh::TaskNodeRun { task_run_id: Some(_) })) => Some(Kind::TaskRun),
+            _ => None,
+        };
+        if let Some(kind) = task
+            && self.state.get(Table::Obj, &ObjKey::new(key.scope, kind, key.sub, 0).bytes())?.is_none()
+        {
+            self.tell(describe(key), format!("its {kind:?} is missing"));
+        }
+        if place.position == 0 { self.variables_of(key, &record.message) } else { Ok(()) }
+    }
+
+    /// A thread that has begun has every variable of its own, as its first NodeRun says which ThreadSpec that was.
+    fn variables_of(&mut self, key: ObjKey, first: &lh::NodeRun) -> Result<(), Fault> {
+        let Some((run, tenant)) = self.run else { return Ok(()) };
+        let reader = Reader { state: self.state, tenant: Some(tenant) };
+        let Some(spec) = reader.wf_spec(&first.wf_spec_id.clone().unwrap_or_default())? else {
+            self.tell(describe(key), "its WfSpec is missing");
+            return Ok(());
+        };
+        let Some(thread) = spec.message.thread_specs.get(&first.thread_spec_name) else {
+            self.tell(describe(key), format!("its WfSpec has no thread {}", first.thread_spec_name));
+            return Ok(());
+        };
+        let number = Place::from_sub(key.sub).thread;
+        for declared in &thread.variable_defs {
+            let Some(variable) = &declared.var_def else { continue };
+            let inherited = declared.access_level() == lh::WfRunVariableAccessLevel::InheritedVar;
+            if !inherited && reader.variable(run, number, &variable.name)?.is_none() {
+                self.tell(describe(key), format!("the Variable {} of its thread is missing", variable.name));
+            }
+        }
         Ok(())
     }
 
@@ -397,5 +471,43 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::core::WriteSet;
+    use crate::engine::core::testing::{Bench, chain, lit, s, user_task, var_def};
+
+    /// Whatever single object of a run is lost or damaged, it is missed.
+    #[test]
+    fn no_part_of_a_run_can_be_lost_unseen() {
+        let mut bench = Bench::default();
+        bench.start(user_task(None, Some(lit(s("finance")))));
+        let mut thread = chain(&[("form", lh::node::Node::UserTask(user_task(Some(lit(s("amy"))), None)))]);
+        thread.variable_defs = vec![var_def("name", lh::VariableType::Str), var_def("n", lh::VariableType::Int)];
+        bench.flow("second", &[("main", thread)]).unwrap();
+        bench.run("second", "second", &[("name", s("x"))]).unwrap();
+        assert_eq!(check(&bench.state).unwrap(), []);
+        let mut kinds = BTreeSet::new();
+        let objects: Vec<Vec<u8>> =
+            bench.state.iter().filter(|(table, _, _)| *table == Table::Obj).map(|(_, key, _)| key.to_vec()).collect();
+        for key in objects {
+            let kind = ObjKey::parse(&key).unwrap().kind;
+            if kind < Kind::WfRun || kind == Kind::NodeOutput {
+                continue;
+            }
+            kinds.insert(kind);
+            let mut writes = WriteSet::default();
+            writes.remove(Table::Obj, key.clone());
+            let mut state = bench.state.clone();
+            state.apply(&writes);
+            assert_ne!(check(&state).unwrap(), [], "{kind:?} {key:?}");
+        }
+        assert_eq!(
+            kinds.into_iter().collect::<Vec<_>>(),
+            [Kind::WfRun, Kind::NodeRun, Kind::Variable, Kind::UserTaskRun]
+        );
     }
 }
