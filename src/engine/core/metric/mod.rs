@@ -260,7 +260,7 @@ fn join(slot: &mut Option<lh::CountAndTiming>, more: Option<lh::CountAndTiming>)
 
 /// Adds the numbers of one window to those of another, where both are of one kind.
 pub fn sum(to: &mut Metric, from: &Metric) {
-    let mut from = from.clone();
+    let mut from = *from;
     for change in Change::ALL {
         if let (Some(to), Some(from)) = (change.slot(to), change.slot(&mut from)) {
             join(to, *from);

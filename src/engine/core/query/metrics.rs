@@ -156,7 +156,7 @@ fn list(
         let mut sums: BTreeMap<u32, Metric> = BTreeMap::new();
         reader(state, tenant)?.all_metric_windows(from, to, &mut |minute, window| {
             if let Some(metric) = &window.metric {
-                sum(sums.entry(minute).or_insert_with(|| none.clone()), metric);
+                sum(sums.entry(minute).or_insert(none), metric);
             }
         })?;
         let kind = match none {
