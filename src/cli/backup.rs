@@ -96,7 +96,7 @@ impl Target {
     fn look_over(&mut self) -> Result<u64, Failure> {
         let file = File::open(&self.unfinished).map_err(|error| archive_failure(error.into()))?;
         let mut archive = Archive::open(BufReader::new(file)).map_err(archive_failure)?;
-        while archive.next().map_err(archive_failure)?.is_some() {}
+        while archive.next_writes().map_err(archive_failure)?.is_some() {}
         Ok(archive.rows())
     }
 

@@ -60,7 +60,7 @@ struct Told {
 }
 
 impl Told {
-    async fn to_end(&mut self) {
+    async fn the_end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -83,7 +83,7 @@ async fn start(options: Options, wait: bool, manager: &Manager, told: &mut Told)
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
-            () = told.to_end() => return Ok(None),
+            () = told.the_end() => return Ok(None),
         }
     }
 }
@@ -103,7 +103,7 @@ async fn serve(handle: &Handle, manager: &Manager, told: &mut Told) -> Ended {
     let mut known = Health::Well;
     loop {
         tokio::select! {
-            () = told.to_end() => return Ended::Told,
+            () = told.the_end() => return Ended::Told,
             () = handle.ended() => return Ended::ByItself,
             _ = heartbeat.tick() => {}
         }

@@ -189,7 +189,7 @@ impl<R: Read> Archive<R> {
     }
 
     /// The next rows; none at the end, where the whole is compared with its hash.
-    pub fn next(&mut self) -> Result<Option<WriteSet>, ArchiveError> {
+    pub fn next_writes(&mut self) -> Result<Option<WriteSet>, ArchiveError> {
         let length = self.length(LONGEST_BLOCK)?;
         if length == 0 {
             return self.end().map(|()| None);
@@ -264,7 +264,7 @@ pub fn restore<R: Read>(disk: &dyn Disk, mut archive: Archive<R>) -> Result<(Sto
     while !whole {
         let mut writes = WriteSet::default();
         while writes.size() < COMMIT && !whole {
-            match archive.next()? {
+            match archive.next_writes()? {
                 Some(rows) => writes.add(rows),
                 None => whole = true,
             }

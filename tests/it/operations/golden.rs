@@ -154,7 +154,6 @@ fn write_all_of_format_1(author: &mut Author) {
             user_task_run_id: task("talked", 1),
             user_comment_id: 1,
             user_id: user(),
-            ..Default::default()
         },
     );
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use ostler::engine::core::command::{Reply, Request};
 use ostler::engine::core::state::MemoryState;
-use ostler::engine::core::{self, Command, Order, Refusal, State, Table, WriteSet, timer};
+use ostler::engine::core::{self, Order, Refusal, State, Table, WriteSet, timer};
 use ostler::engine::store::OpenError;
 use ostler::engine::writer::{Clock, Engine, EngineOptions, MAX_TIMERS, Writer};
 

@@ -93,10 +93,11 @@ pub fn of_edge(edge: &lh::Edge) -> Vec<&VariableAssignment> {
         all.extend(mutation.lhs_lh_path.iter().flat_map(of_path));
         match &mutation.rhs_value {
             Some(RhsValue::RhsAssignment(assignment)) => all.push(assignment),
-            Some(RhsValue::NodeOutput(output)) => match &output.path {
-                Some(lh::variable_mutation::node_output_source::Path::LhPath(path)) => all.extend(of_path(path)),
-                _ => {}
-            },
+            Some(RhsValue::NodeOutput(output)) => {
+                if let Some(lh::variable_mutation::node_output_source::Path::LhPath(path)) = &output.path {
+                    all.extend(of_path(path));
+                }
+            }
             Some(RhsValue::LiteralValue(_)) | None => {}
         }
     }

@@ -102,7 +102,7 @@ fn a_timeout_after_assignment_is_the_one_of_the_owner() {
     bench.pass(10_000);
     assert_eq!(state(&bench, &id).2, Status::Cancelled, "a timeout from arrival on is everybody's");
     let task = bench.task(&id).unwrap();
-    let told = task.events.last().unwrap().time.clone();
+    let told = task.events.last().unwrap().time;
     assert_eq!(told, Some(crate::engine::core::id::timestamp(bench.clock)), "told when it was done");
 }
 
