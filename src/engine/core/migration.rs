@@ -1,10 +1,12 @@
 //! Migration plans: where the threads of one version of a WfSpec go on in another, and sending a WfRun there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use prost::Message;
 
 use crate::api::{littlehorse as lh, store::v1 as store};
+use crate::engine::core::definition::wf_spec::scopes;
 use crate::engine::core::derive::{Derived, Derives, Numbers, listed};
 use crate::engine::core::key::{self, KeyIndex, Kind, ObjKey, Word, after_prefix};
 use crate::engine::core::query::page::{self, Position, Query};
@@ -31,15 +33,17 @@ pub fn put(
     for (name, thread) in &request.thread_migrations {
         check_thread(&source, &destination, name, thread)?;
     }
-    let thread_migrations = request.thread_migrations.into_iter().map(|(name, thread)| {
-        let lh::ThreadMigrationPlanRequest { new_thread_name, node_migrations } = thread;
-        let plan = lh::ThreadMigrationPlan { new_thread_name, node_migrations, thread_spec_dependencies: Vec::new() };
-        (name, plan)
-    });
+    let mut thread_migrations = BTreeMap::new();
+    for (name, thread) in &request.thread_migrations {
+        let lh::ThreadMigrationPlanRequest { new_thread_name, node_migrations } = thread.clone();
+        let thread_spec_dependencies = dependencies(&source, &destination, &request.thread_migrations, name)?;
+        let plan = lh::ThreadMigrationPlan { new_thread_name, node_migrations, thread_spec_dependencies };
+        thread_migrations.insert(name.clone(), plan);
+    }
     let plan = lh::WorkflowMigrationPlan {
         workflow_migration_plan_id: Some(lh::WorkflowMigrationPlanId { name: request.name.clone() }),
         created_at: Some(tx.now()),
-        thread_migrations: thread_migrations.collect(),
+        thread_migrations,
         old_wf_spec: Some(old),
         major_version: request.major_version,
         revision: request.revision,
@@ -96,6 +100,43 @@ fn check_thread(
     Ok(())
 }
 
+/// The threads that must have moved before this one does: those above it that get a variable only then which it will
+/// need.
+fn dependencies(
+    source: &lh::WfSpec,
+    destination: &lh::WfSpec,
+    plans: &BTreeMap<String, lh::ThreadMigrationPlanRequest>,
+    name: &str,
+) -> Result<Vec<String>, Refusal> {
+    let Some(plan) = plans.get(name) else { return Ok(Vec::new()) };
+    let new_name = &plan.new_thread_name;
+    let Some(new) = destination.thread_specs.get(new_name) else { return Ok(Vec::new()) };
+    let above = scopes::above(source, name);
+    let old_has = |thread: &str, variable: &str| {
+        source.thread_specs.get(thread).is_some_and(|thread| scopes::declares(thread, variable))
+    };
+    let gets = |thread: &str, variable: &str| {
+        let moved = plans.get(thread).and_then(|plan| destination.thread_specs.get(&plan.new_thread_name));
+        moved.is_some_and(|thread| scopes::declares(thread, variable))
+    };
+    let mut dependencies = BTreeSet::new();
+    for variable in scopes::needed(new) {
+        // What a thread has when it moves stays.
+        if old_has(name, variable) || above.iter().any(|thread| old_has(thread, variable)) {
+            continue;
+        }
+        let mut giving = above.iter().filter(|thread| gets(thread, variable)).peekable();
+        if giving.peek().is_none() {
+            return Err(Refusal::precondition(format!(
+                "The variable '{variable}' is required by destination thread '{new_name}', but after the migration \
+                 neither the thread nor one above it would have it"
+            )));
+        }
+        dependencies.extend(giving.map(|thread| (*thread).to_owned()));
+    }
+    Ok(dependencies.into_iter().collect())
+}
+
 /// ApplyWorkflowMigrationPlan: each thread of the WfRun moves where it waits, or where it arrives next.
 pub fn apply(tx: &mut Tx<'_>, request: lh::ApplyWorkflowMigrationPlanRequest) -> Result<lh::WfRun, Refusal> {
     let plan_id = request.id.unwrap_or_default();
@@ -122,25 +163,28 @@ pub fn apply(tx: &mut Tx<'_>, request: lh::ApplyWorkflowMigrationPlanRequest) ->
     Ok(run.finish()?)
 }
 
-/// Values are for variables that the threads will have.
+/// Values are for variables that the threads will have, and of their types.
 fn check_variables(
     tx: &Tx<'_>,
     plan: &lh::WorkflowMigrationPlan,
-    given: &std::collections::BTreeMap<String, lh::MigrationVars>,
+    given: &BTreeMap<String, lh::MigrationVars>,
 ) -> Result<(), Refusal> {
     let destination = spec(tx, "Destination", &destination(plan))?;
+    let stored = tx.read().wf_spec(&plan.old_wf_spec.clone().unwrap_or_default())?;
+    let source = stored.map(|record| record.message).unwrap_or_default();
     for (thread, variables) in given {
         let planned = plan.thread_migrations.get(thread);
         let planned = planned.ok_or_else(|| Refusal::invalid(format!("The plan does not migrate thread {thread}")))?;
         let name = &planned.new_thread_name;
         let declared = destination.thread_specs.get(name).map(|thread| thread.variable_defs.as_slice());
-        for variable in variables.var_assignment_by_var_name.keys() {
-            let is_it = |def: &lh::ThreadVarDef| def.var_def.as_ref().is_some_and(|def| def.name == *variable);
-            if !declared.unwrap_or_default().iter().any(is_it) {
+        for (variable, value) in &variables.var_assignment_by_var_name {
+            let defs = declared.unwrap_or_default().iter().filter_map(|def| def.var_def.as_ref());
+            let Some(def) = defs.into_iter().find(|def| def.name == *variable) else {
                 return Err(Refusal::invalid(format!(
                     "Migration variable '{variable}' is not in scope of destination thread '{name}'"
                 )));
-            }
+            };
+            scopes::check_value(&tx.read(), &source, thread, def, value)?;
         }
     }
     Ok(())

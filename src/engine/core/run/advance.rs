@@ -73,6 +73,7 @@ impl<'t, 's> Run<'t, 's> {
     /// Stores the WfRun and gives it as Get answers it. Who waits for its end is woken by that.
     pub fn finish(mut self) -> Result<lh::WfRun, Fault> {
         self.sync_status()?;
+        self.end_migration()?;
         if has_ended(self.record.message.status()) && !self.had_ended {
             for waiting in awaited_by(&self.record) {
                 self.tx.wake(waiting);

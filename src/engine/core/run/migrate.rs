@@ -1,5 +1,7 @@
 //! Moving threads to another version of their WfSpec, as a migration plan says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::api::littlehorse as lh;
 use crate::engine::core::migration;
 use crate::engine::core::record::{NodeRunRecord, VariableRecord};
@@ -32,11 +34,26 @@ impl Run<'_, '_> {
             return Ok(None);
         }
         let planned = plan.message.thread_migrations.get(&thread.thread_spec_name);
-        let found = planned.and_then(|planned| {
+        let found = planned.filter(|planned| !self.has_old_above(thread, planned, &plan.message)).and_then(|planned| {
             let node = planned.node_migrations.get(node)?;
             Some((planned.new_thread_name.clone(), node.new_node_name.clone()))
         });
         Ok(found.map(|(thread, node)| Move { plan: plan.message, thread, node }))
+    }
+
+    /// Whether a thread above this one must move before it, and has not moved yet.
+    fn has_old_above(
+        &self,
+        thread: &lh::ThreadRun,
+        planned: &lh::ThreadMigrationPlan,
+        plan: &lh::WorkflowMigrationPlan,
+    ) -> bool {
+        let find = |number: i32| self.record.message.thread_runs.iter().find(move |thread| thread.number == number);
+        // A parent has a smaller number, so this ends.
+        let above =
+            |thread: &lh::ThreadRun| thread.parent_thread_id.filter(|parent| *parent < thread.number).and_then(find);
+        std::iter::successors(above(thread), |thread| above(thread))
+            .any(|thread| planned.thread_spec_dependencies.contains(&thread.thread_spec_name) && lives_in(thread, plan))
     }
 
     /// Lets a thread that waits on a node which the plan moves leave it, and arrive at the new one. Work that is being
@@ -124,30 +141,30 @@ impl Run<'_, '_> {
             self.record.message.old_wf_spec_versions.extend(old);
         }
         if let Some(thread_spec) = spec.thread_specs.get(&to.thread) {
-            let values = values.into_iter().collect();
+            let values: BTreeMap<_, _> = values.into_iter().collect();
+            let given: BTreeSet<String> = values.keys().cloned().collect();
             for (declared, value) in inputs::initial(&self.tx.read(), thread_spec, values)? {
-                self.add_variable(from.thread, &new_id, declared, value)?;
+                self.add_variable(from.thread, &new_id, declared, value, &given)?;
             }
         }
-        self.end_migration(&to.plan)?;
         let position = from.position.checked_add(1).filter(|position| i32::try_from(*position).is_ok());
         let position = position.ok_or_else(|| Fault::Storage("there are no more node positions".to_owned()))?;
         self.arrive(&spec, Place { position, ..from }, &to.node)
     }
 
-    /// Gives the thread a variable of the new version; one that it has keeps its value unless there is a new one.
+    /// Gives the thread a variable of the new version; one that it has keeps its value unless a new one was given for
+    /// this thread.
     fn add_variable(
         &mut self,
         thread: u32,
         spec: &lh::WfSpecId,
         declared: &lh::ThreadVarDef,
         value: Option<Value>,
+        given: &BTreeSet<String>,
     ) -> Result<(), Fault> {
         let Some(definition) = &declared.var_def else { return Ok(()) };
         let stored = self.tx.read().variable(self.run, thread, &definition.name)?;
-        let given = self.record.message.migration_variables.values();
-        let is_given = given.into_iter().any(|vars| vars.var_assignment_by_var_name.contains_key(&definition.name));
-        if stored.is_some() && !is_given {
+        if stored.is_some() && !given.contains(&definition.name) {
             return Ok(());
         }
         let id = lh::VariableId {
@@ -165,16 +182,24 @@ impl Run<'_, '_> {
         self.tx.put_variable(self.run, &VariableRecord { message: variable, ..Default::default() })
     }
 
-    /// A migration is done when no thread that lives is of the old version.
-    fn end_migration(&mut self, plan: &lh::WorkflowMigrationPlan) -> Result<(), Fault> {
-        let lives = |thread: &lh::ThreadRun| {
-            !matches!(thread.status(), LhStatus::Completed | LhStatus::Error | LhStatus::Exception)
-        };
-        let is_old = |thread: &lh::ThreadRun| lives(thread) && thread.wf_spec_id == plan.old_wf_spec;
-        if !self.record.message.thread_runs.iter().any(is_old) {
-            self.record.message.workflow_migration_plan_id = None;
-            self.record.message.migration_variables.clear();
+    /// A migration is done when no thread that lives, or waits for its turn, is of the old version.
+    pub fn end_migration(&mut self) -> Result<(), Fault> {
+        let Some(id) = &self.record.message.workflow_migration_plan_id else { return Ok(()) };
+        let plan = self.tx.read().migration_plan(&id.name)?;
+        let run = &mut self.record.message;
+        let goes_on = plan.is_some_and(|plan| {
+            run.thread_runs.iter().any(|thread| lives_in(thread, &plan.message)) || !run.thread_run_queue.is_empty()
+        });
+        if !goes_on {
+            run.workflow_migration_plan_id = None;
+            run.migration_variables.clear();
         }
         Ok(())
     }
+}
+
+/// Whether a thread has not ended, and is of the version that a plan leads away from.
+fn lives_in(thread: &lh::ThreadRun, plan: &lh::WorkflowMigrationPlan) -> bool {
+    let has_ended = matches!(thread.status(), LhStatus::Completed | LhStatus::Error | LhStatus::Exception);
+    !has_ended && thread.wf_spec_id == plan.old_wf_spec
 }

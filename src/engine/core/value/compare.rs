@@ -9,7 +9,7 @@ use crate::engine::core::id;
 use crate::engine::core::value::{Value, Wrong, json, to_text};
 
 /// Whether `left comparator right` holds. Null equals null and is smaller than any value; values compare with their own
-/// kind only, so that INT with DOUBLE is an error, as in LittleHorse.
+/// kind only, so that INT with DOUBLE is an error, as in LittleHorse. Unlike there, times compare by their instant.
 pub fn compare(left: Option<&Value>, comparator: Comparator, right: Option<&Value>) -> Result<bool, Wrong> {
     Ok(match comparator {
         Comparator::LessThan => order(left, right)?.is_lt(),
@@ -41,9 +41,15 @@ fn order(left: Option<&Value>, right: Option<&Value>) -> Result<Ordering, Wrong>
         // By UTF-16 units, which is not the order of UTF-8 above the basic plane.
         (Value::Str(left), Value::Str(right)) => Ok(left.encode_utf16().cmp(right.encode_utf16())),
         (Value::Bool(left), Value::Bool(right)) => Ok(left.cmp(right)),
+        (Value::UtcTimestamp(left), Value::UtcTimestamp(right)) => Ok(instant(left).cmp(&instant(right))),
         (Value::WfRunId(left), Value::WfRunId(right)) => Ok(id::wf_run_text(left).cmp(&id::wf_run_text(right))),
         _ => Err(incomparable()),
     }
+}
+
+/// Nanoseconds since 1970. Clients may send one instant in several forms, as with 1.5 seconds in the nanoseconds.
+fn instant(time: &prost_types::Timestamp) -> i128 {
+    i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos)
 }
 
 fn java_order(left: f64, right: f64) -> Ordering {

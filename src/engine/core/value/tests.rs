@@ -281,7 +281,8 @@ fn casts_give_what_littlehorse_gives() {
 #[test]
 fn comparisons_give_what_littlehorse_gives() {
     let list = || arr(r#"[0,[0],{"x":1,"y":2}]"#);
-    let time = |seconds| Some(Value::UtcTimestamp(prost_types::Timestamp { seconds, nanos: 0 }));
+    let time_of = |seconds, nanos| Some(Value::UtcTimestamp(prost_types::Timestamp { seconds, nanos }));
+    let time = |seconds| time_of(seconds, 0);
     let never = || Err("Failed comparing the provided values.");
     for (left, comparator, right, expected) in [
         (i(5), C::GreaterThan, i(4), Ok(true)),
@@ -298,7 +299,16 @@ fn comparisons_give_what_littlehorse_gives() {
         (d(-0.0), C::Equals, d(0.0), Ok(false)),
         (d(f64::NAN), C::Equals, d(f64::NAN), Ok(true)),
         (obj("{}"), C::Equals, obj("{}"), never()),
-        (time(1), C::LessThan, time(2), never()),
+        (time(1), C::LessThan, time(2), Ok(true)),
+        (time(2), C::LessThanEq, time(1), Ok(false)),
+        (time_of(1, 5), C::GreaterThan, time_of(1, 4), Ok(true)),
+        (time(-1), C::LessThan, time_of(-1, 1), Ok(true)),
+        (time(2), C::Equals, time(2), Ok(true)),
+        (time(2), C::Equals, time_of(1, 1_000_000_000), Ok(true)),
+        (time(2), C::NotEquals, time_of(2, 1), Ok(true)),
+        (time(i64::MAX), C::GreaterThan, time(i64::MIN), Ok(true)),
+        (time(1), C::Equals, i(1000), never()),
+        (None, C::LessThan, time(0), Ok(true)),
         (s("k"), C::In, obj(r#"{"k":1}"#), Ok(true)),
         (s("z"), C::In, obj(r#"{"k":1}"#), Ok(false)),
         (d(0.0), C::In, list(), Ok(true)),

@@ -10,6 +10,7 @@ mod interrupts;
 mod mentions;
 mod mutations;
 mod nodes;
+pub mod scopes;
 mod task;
 mod threads;
 mod typing;

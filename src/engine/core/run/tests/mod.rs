@@ -2,6 +2,7 @@ mod children;
 mod ends;
 mod halt;
 mod migrate;
+mod migrate_threads;
 mod rescue;
 mod threads;
 
