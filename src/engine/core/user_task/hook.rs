@@ -5,6 +5,7 @@
 //! a new owner those that were armed for the one before.
 
 use crate::api::{littlehorse as lh, store::v1 as store};
+use crate::engine::core::command::Channel;
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::UserTaskRunRecord;
 use crate::engine::core::run::{Run, Trouble};
@@ -22,6 +23,10 @@ use lh::ut_action_trigger::{Action, UtHook, UtaReassign, UtaTask};
 /// Actions that wait for one task at most. Only reminders of many owners could ever be more, and each would be written
 /// again with every change of the task.
 const MOST: usize = 1000;
+
+/// How often deadlines give one task to somebody else. Two that hand it to and fro would go on until its history is
+/// full.
+const MOST_HANDED_OVER: u32 = 1000;
 
 /// An action with its delay in seconds.
 pub type Delayed = (u32, i64);
@@ -112,6 +117,8 @@ fn arm(tx: &mut Tx<'_>, record: &mut UserTaskRunRecord, trigger: &lh::UtActionTr
         Some(Action::Task(_)) | None => false,
     };
     let due = tx.context().now.saturating_add(seconds.max(0).saturating_mul(1000));
+    // What a timer arms is due later than it, so that actions without a delay do not fill a commit.
+    let due = if tx.context().actor.channel == Channel::Timer { due.max(tx.soon()) } else { due };
     record.facts.hooks.push(store::PendingHook { action, due, slot, of_owner });
 }
 
@@ -153,6 +160,10 @@ fn reassign(
         note(run.tx, record, action, "does nothing: nobody owns the task");
         return Ok(());
     }
+    if record.facts.handed_over >= MOST_HANDED_OVER {
+        note(run.tx, record, action, &format!("does nothing: the task was handed over {MOST_HANDED_OVER} times"));
+        return Ok(());
+    }
     // The Python SDK sends such an assignment for a group that does not exist.
     if [&to.user_id, &to.user_group].into_iter().flatten().any(|assignment| assignment.source.is_none()) {
         note(run.tx, record, action, "does nothing: one of its assignments has no source");
@@ -184,6 +195,7 @@ fn reassign(
     }
     let is_new_owner = user_id.is_some() && user_id != record.message.user_id;
     life::assign(run.tx, run.run, place, record, user_id, user_group)?;
+    record.facts.handed_over += 1;
     if is_new_owner {
         of_owner(run, place, record, node)?;
     }

@@ -118,6 +118,28 @@ fn nothing_happens_to_a_finished_task() {
 }
 
 #[test]
+fn deadlines_that_hand_a_task_to_and_fro_come_to_an_end() {
+    let to = |seconds, user| reassign(UtHook::OnTaskAssigned, seconds, Some(lit(s(user))), None);
+    let (mut bench, id) = started(&[to(0, "zoe"), to(0, "ann")], &[]);
+    let before = bench.task(&id).unwrap().epoch;
+    bench.pass(0);
+    assert!(bench.task(&id).unwrap().epoch - before <= 2, "what a timer arms is due later than it");
+    for _ in 0..2_000 {
+        bench.pass(1);
+    }
+    let task = bench.task(&id).unwrap();
+    assert_eq!((task.status(), task.epoch, bench.timers()), (Status::Assigned, 1_001, 0));
+    let end = "does nothing: the task was handed over 1000 times";
+    assert!(bench.notes.iter().any(|note| note.ends_with(end)), "{:?}", bench.notes.last());
+    // People can still do everything with it.
+    bench.assign(&id, Some("bob"), None, true).unwrap();
+    bench.pass(1);
+    assert_eq!(state(&bench, &id), of("bob", "", Status::Assigned, 1_002));
+    bench.complete(&id, "bob", &[("name", s("x"))]).unwrap();
+    assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Completed);
+}
+
+#[test]
 fn the_new_owner_is_computed_when_the_deadline_comes() {
     let variables = [var_def("who", T::Str), var_def("team", T::Str)];
     let to = |user, group| reassign(UtHook::OnTaskAssigned, 1, user, group);
