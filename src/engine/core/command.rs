@@ -166,6 +166,7 @@ use crate::api::{littlehorse as lh, store::v1 as store};
 requests! {
     DueTimer(store::DueTimer),
     PruneRuns(store::PruneRuns),
+    CountQuotaUsage(store::CountQuotaUsage),
     // --- Definitions and administration
     PutTenant(lh::PutTenantRequest),
     PutPrincipal(lh::PutPrincipalRequest),

@@ -31,6 +31,7 @@ fn dispatch(tx: &mut Tx<'_>, request: Request) -> Result<Reply, Refusal> {
     Ok(match request {
         Request::DueTimer(request) => timer::fire(tx, &request)?.into(),
         Request::PruneRuns(request) => prune::prune(tx, request)?.into(),
+        Request::CountQuotaUsage(request) => metric::quota_usage::count(tx, &request)?.into(),
         // --- Definitions and administration
         Request::PutTenant(request) => definition::tenant::put(tx, request)?.into(),
         Request::PutPrincipal(request) => definition::principal::put(tx, request)?.into(),

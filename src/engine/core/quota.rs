@@ -149,6 +149,14 @@ fn quota_id(reader: &Reader<'_>, key: &[u8]) -> Result<lh::QuotaId, Fault> {
 }
 
 fn find(reader: &Reader<'_>, id: &lh::QuotaId) -> Result<Option<(ObjKey, QuotaRecord)>, Fault> {
+    let Some(number) = number(reader, id)? else { return Ok(None) };
+    let (tenant, principal) = unpair(number);
+    let key = quota_key(tenant, principal);
+    Ok(reader.object(key)?.map(|record| (key, record)))
+}
+
+/// The number that a quota has, or would have, in its key.
+pub fn number(reader: &Reader<'_>, id: &lh::QuotaId) -> Result<Option<u64>, Fault> {
     let numbers = Reader { tenant: Some(0), ..*reader };
     let tenant = id.tenant.as_ref().map(|tenant| tenant.id.as_str()).unwrap_or_default();
     let Some(tenant) = numbers.number(Word::Tenant, tenant)? else { return Ok(None) };
@@ -156,8 +164,15 @@ fn find(reader: &Reader<'_>, id: &lh::QuotaId) -> Result<Option<(ObjKey, QuotaRe
         Some(principal) => numbers.number(Word::Principal, &principal.id)?,
         None => Some(0),
     };
-    let Some(key) = principal.map(|principal| quota_key(tenant, principal)) else { return Ok(None) };
-    Ok(reader.object(key)?.map(|record| (key, record)))
+    Ok(principal.map(|principal| key::pair(tenant, principal)))
+}
+
+impl Reader<'_> {
+    /// The quota of this number.
+    pub fn quota(&self, number: u64) -> Result<Option<QuotaRecord>, Fault> {
+        let (tenant, principal) = unpair(number);
+        self.object(quota_key(tenant, principal))
+    }
 }
 
 fn quota_key(tenant: u32, principal: u32) -> ObjKey {

@@ -279,6 +279,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         if let Some(retention) = options.retention {
             runtime.spawn(services.clone().retire(retention));
         }
+        runtime.spawn(services.clone().keep_quota_usage());
         Listeners::new(unix, tcp, pipes, options.user).map_err(StartError::Threads)?
     };
     let serving = runtime.handle().clone();
@@ -290,7 +291,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
         .spawn(move || {
             runtime.block_on(async {
                 services.found().await;
-                listeners.serve(services, closing_seen, || running.withdraw()).await;
+                listeners.serve(services.clone(), closing_seen, || running.withdraw()).await;
+                services.finish_quota_usage().await;
                 running.finish().await;
             });
             runtime.shutdown_background();

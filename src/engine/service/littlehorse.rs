@@ -65,6 +65,16 @@ macro_rules! serve {
                 self.query(request, |state, _, ()| access::whoami(state, &actor))
             }
 
+            async fn list_quota_usage_metrics(
+                &self,
+                request: Request<lh::ListQuotaUsageMetricsRequest>,
+            ) -> Result<Response<lh::MetricsList>, Status> {
+                let pending = self.quotas.pending();
+                self.query(request, |state, tenant, request| {
+                    query::list_quota_usage_metrics(state, tenant, request, &pending)
+                })
+            }
+
             async fn migrate_wf_spec(
                 &self,
                 _: Request<lh::MigrateWfSpecRequest>,
@@ -160,7 +170,6 @@ serve! {
         search_bulk_job(lh::SearchBulkJobRequest) -> lh::BulkJobIdList;
         list_wf_metrics(lh::ListWfMetricsRequest) -> lh::MetricsList;
         list_task_metrics(lh::ListTaskMetricsRequest) -> lh::MetricsList;
-        list_quota_usage_metrics(lh::ListQuotaUsageMetricsRequest) -> lh::MetricsList;
         get_metric_window(lh::MetricWindowId) -> lh::MetricWindow;
         search_wf_metric_window(lh::SearchWfMetricWindowRequest) -> lh::MetricWindowIdList;
         search_quota(lh::SearchQuotaRequest) -> lh::QuotaIdList;

@@ -139,7 +139,7 @@ impl Services {
         }
         let snapshot = self.engine.snapshot().map_err(|fault| status(fault.into()))?;
         let limits = core::quota::limits(&snapshot, &caller.tenant, &caller.actor);
-        self.quotas.admit(&limits.map_err(|fault| status(fault.into()))?, at)
+        self.quotas.admit(&caller.tenant, &limits.map_err(|fault| status(fault.into()))?, at)
     }
 
     fn query<M, R>(

@@ -3,22 +3,41 @@
 //! A quota of so many a second is kept in windows of half a second. What comes beyond is refused with the time after
 //! which it would fit, each a little later than the one before, so that those who wait do not all come back at once.
 //! The count is in memory: a host that starts begins anew.
+//!
+//! How each quota was used is counted by minute and written down when the minute is over, and when the host stops; a
+//! host that dies loses the last minute.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prost::Message;
+use tokio::sync::Notify;
 use tonic::{Code, Status};
 
+use super::{Services, now_ms};
+use crate::api::store::v1 as store;
+use crate::engine::core::command::{Actor, Channel, Command, Context, Proof};
+use crate::engine::core::metric;
 use crate::engine::core::quota::Limit;
 
 /// Milliseconds of a window.
 const WINDOW: i64 = 500;
 
-/// What was counted, by quota.
+/// What was counted.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
-    counted: Mutex<BTreeMap<u64, Window>>,
+    counted: Mutex<Counted>,
+    /// There is something to write down.
+    used: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// By quota.
+    windows: BTreeMap<u64, Window>,
+    /// By tenant, minute and quota: what is not written down yet.
+    usages: BTreeMap<(String, u32, u64), store::QuotaUsage>,
 }
 
 /// One window of one quota.
@@ -30,33 +49,104 @@ struct Window {
 }
 
 impl Quotas {
-    /// Counts one change, or refuses it where one of the limits has no room.
-    pub fn admit(&self, limits: &[Limit], now: i64) -> Result<(), Status> {
+    /// Counts one change of a tenant, or refuses it where one of the limits has no room.
+    pub fn admit(&self, tenant: &str, limits: &[Limit], now: i64) -> Result<(), Status> {
         if limits.is_empty() {
             return Ok(());
         }
-        // A panic elsewhere leaves counters that are still good enough.
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted();
+        let Counted { windows, usages } = &mut *counted;
         let number = now.div_euclid(WINDOW);
-        counted.retain(|_, window| window.number == number);
+        let minute = u32::try_from(now.div_euclid(metric::WINDOW)).unwrap_or_default();
+        windows.retain(|_, window| window.number == number);
         let mut wait = None;
         for limit in limits {
-            let window = counted.entry(limit.quota).or_insert(Window { number, ..Window::default() });
+            let new = || store::QuotaUsage { quota: limit.quota, minute, ..Default::default() };
+            let usage = usages.entry((tenant.to_owned(), minute, limit.quota)).or_insert_with(new);
+            usage.observed = usage.observed.saturating_add(1);
+            let window = windows.entry(limit.quota).or_insert(Window { number, ..Window::default() });
             if window.admitted >= room(limit.per_second, number) {
                 window.refused = window.refused.saturating_add(1);
                 let turn = i64::from(window.refused) * 1000 / i64::from(limit.per_second.max(1));
+                usage.throttled = usage.throttled.saturating_add(1);
+                usage.throttle_ms = usage.throttle_ms.saturating_add(WINDOW + turn);
                 wait = wait.max(Some(WINDOW + turn));
             }
         }
+        self.used.notify_one();
         if let Some(wait) = wait {
             return Err(refused(wait));
         }
         for limit in limits {
-            if let Some(window) = counted.get_mut(&limit.quota) {
+            if let Some(window) = windows.get_mut(&limit.quota) {
                 window.admitted += 1;
             }
         }
         Ok(())
+    }
+
+    /// What is counted and not written down yet.
+    pub fn pending(&self) -> Vec<store::QuotaUsage> {
+        self.counted().usages.values().copied().collect()
+    }
+
+    /// Takes what was counted before this minute, by tenant.
+    fn take(&self, before: u32) -> BTreeMap<String, Vec<store::QuotaUsage>> {
+        let mut taken: BTreeMap<String, Vec<store::QuotaUsage>> = BTreeMap::new();
+        self.counted().usages.retain(|(tenant, minute, _), usage| {
+            let stays = *minute >= before;
+            if !stays {
+                taken.entry(tenant.clone()).or_default().push(*usage);
+            }
+            stays
+        });
+        taken
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        // A panic elsewhere leaves counters that are still good enough.
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Services {
+    /// Writes down how quotas were used, whenever a minute is over, until the engine stops. Sleeps while nobody is
+    /// counted.
+    pub async fn keep_quota_usage(self) {
+        let mut closing = self.closing.clone();
+        let work = async {
+            loop {
+                self.quotas.used.notified().await;
+                while !self.quotas.pending().is_empty() {
+                    let rest = metric::WINDOW - now_ms().rem_euclid(metric::WINDOW);
+                    tokio::time::sleep(Duration::from_millis(rest.unsigned_abs())).await;
+                    let minute = now_ms().div_euclid(metric::WINDOW);
+                    self.write_quota_usage(u32::try_from(minute).unwrap_or(u32::MAX)).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            // An error means that the host is gone, which asks for the same.
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+
+    /// Writes down what was counted when the engine stops: nobody is counted any more.
+    pub async fn finish_quota_usage(&self) {
+        self.write_quota_usage(u32::MAX).await;
+    }
+
+    async fn write_quota_usage(&self, before: u32) {
+        for (tenant, usages) in self.quotas.take(before) {
+            let actor = Actor { name: String::new(), proof: Proof::Engine, channel: Channel::InProcess };
+            let (at, seed) = (now_ms(), uuid::Uuid::new_v4().as_u128());
+            let context = Context { tenant, actor, at, now: at, seed };
+            let request = store::CountQuotaUsage { usages }.into();
+            if let Err(refusal) = self.engine.command(Command { context, request }).await {
+                tracing::warn!("how quotas were used in the last minute is lost: {refusal}");
+            }
+        }
     }
 }
 
@@ -111,7 +201,7 @@ mod tests {
     fn a_refusal_says_when_to_come_back() {
         let quotas = Quotas::default();
         let limits = [limit(1, 6), limit(2, 4)];
-        let said = |now| quotas.admit(&limits, now).map_err(|status| status.message().to_owned());
+        let said = |now| quotas.admit("default", &limits, now).map_err(|status| status.message().to_owned());
         let later = |ms: u32| Err(format!("Quota exceeded. Retry after {ms}ms."));
         assert_eq!([said(1000), said(1000)], [Ok(()), Ok(())]);
         assert_eq!([said(1001), said(1002), said(1499)], [later(750), later(1000), later(1250)]);
@@ -126,12 +216,35 @@ mod tests {
     }
 
     #[test]
+    fn usage_is_counted_by_minute_and_taken_when_that_is_over() {
+        let quotas = Quotas::default();
+        let usage = |quota, minute, observed, throttled, throttle_ms| store::QuotaUsage {
+            quota,
+            minute,
+            observed,
+            throttled,
+            throttle_ms,
+        };
+        for now in [1000, 1001, 1002, 60_000] {
+            let _ = quotas.admit("default", &[limit(1, 2), limit(2, 8)], now);
+        }
+        let _ = quotas.admit("acme", &[limit(3, 2)], 61_000);
+        let minutes =
+            [usage(1, 0, 3, 2, 1000 + 1500), usage(2, 0, 3, 0, 0), usage(1, 1, 1, 0, 0), usage(2, 1, 1, 0, 0)];
+        assert_eq!(quotas.pending(), [&[usage(3, 1, 1, 0, 0)], &minutes[..]].concat());
+        assert_eq!(quotas.take(1), [("default".to_owned(), minutes[..2].to_vec())].into());
+        assert_eq!(quotas.pending(), [&[usage(3, 1, 1, 0, 0)], &minutes[2..]].concat());
+        assert_eq!(quotas.take(u32::MAX).len(), 2);
+        assert!(quotas.pending().is_empty());
+    }
+
+    #[test]
     fn a_refused_change_counts_against_no_other_quota() {
         let quotas = Quotas::default();
-        assert!(quotas.admit(&[limit(1, 4), limit(2, 2)], 0).is_ok());
-        assert!(quotas.admit(&[limit(1, 4), limit(2, 2)], 0).is_err());
-        assert!(quotas.admit(&[limit(1, 4)], 0).is_ok());
-        assert!(quotas.admit(&[limit(1, 4)], 0).is_err());
+        assert!(quotas.admit("default", &[limit(1, 4), limit(2, 2)], 0).is_ok());
+        assert!(quotas.admit("default", &[limit(1, 4), limit(2, 2)], 0).is_err());
+        assert!(quotas.admit("default", &[limit(1, 4)], 0).is_ok());
+        assert!(quotas.admit("default", &[limit(1, 4)], 0).is_err());
     }
 
     proptest! {
@@ -142,7 +255,7 @@ mod tests {
             let quotas = Quotas::default();
             let mut admitted = [0; 3];
             for time in times {
-                if quotas.admit(&[limit(1, per_second)], time).is_ok() {
+                if quotas.admit("default", &[limit(1, per_second)], time).is_ok() {
                     admitted[usize::try_from(time / 1000).unwrap()] += 1;
                 }
             }

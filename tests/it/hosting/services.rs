@@ -1,6 +1,7 @@
 //! What clients see: answers on every listener, tenants, sizes, the change feed.
 
 use ostler::api::littlehorse as lh;
+use ostler::api::littlehorse::metric_window::Metric;
 use ostler::api::ostler::v1;
 use ostler::api::ostler::v1::ostler_client::OstlerClient;
 use tonic::metadata::MetadataValue;
@@ -166,6 +167,21 @@ async fn quotas_and_rights_hold_the_network_back_and_not_the_owner() {
     let details = refused.details();
     assert!(details.windows(20).any(|part| part == b"google.rpc.RetryInfo"), "{details:?}");
     foreign.get_user_task_def(form_id("own-0")).await.expect("reading is free");
+    let used = || lh::ListQuotaUsageMetricsRequest {
+        quota_id: Some(lh::QuotaId { tenant: Some(lh::TenantId { id: "default".into() }), principal: None }),
+        ..Default::default()
+    };
+    let windows = own.list_quota_usage_metrics(used()).await.unwrap().into_inner().windows;
+    let sum = |count: fn(&lh::QuotaUsageMetrics) -> i64| -> i64 {
+        let usage = |window: &lh::MetricWindow| match &window.metric {
+            Some(Metric::QuotaUsage(usage)) => count(usage),
+            _ => panic!("{window:?}"),
+        };
+        windows.iter().map(usage).sum()
+    };
+    assert_eq!(sum(|usage| usage.requests_observed.into()), 4, "of the network's, and none of the owner's");
+    let throttled = sum(|usage| usage.requests_throttled.into());
+    assert!((1..=3).contains(&throttled) && sum(|usage| usage.total_throttle_time_ms) > 500 * throttled);
 
     let all = lh::ServerAcl {
         resources: vec![lh::AclResource::AclAllResources.into()],
@@ -184,5 +200,9 @@ async fn quotas_and_rights_hold_the_network_back_and_not_the_owner() {
     assert_eq!(refused.message(), "Missing permissions [READ] over resources [ACL_USER_TASK]");
     assert_eq!(foreign.whoami(()).await.unwrap().into_inner().id.unwrap().id, "anonymous");
     client(over_socket(handle.socket()).await).get_user_task_def(form_id("own-0")).await.expect("the owner");
+    handle.stop().await;
+    let handle = ground.start();
+    let kept = client(over_pipe(&handle).await).list_quota_usage_metrics(used()).await.unwrap().into_inner().windows;
+    assert_eq!(kept, windows, "what was counted outlives the host");
     handle.stop().await;
 }

@@ -3,13 +3,15 @@
 //! A command counts while it works and writes each window once, in its own commit. A new window takes old ones away,
 //! so nothing grows for ever and no timer is needed for it.
 
+pub mod quota_usage;
+
 use std::ops::ControlFlow;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::derive::{Derived, Derives, Numbers};
 use crate::engine::core::key::{self, KeyIndex, Kind, ObjKey, Word, after_prefix, take_u32, take_u64};
 use crate::engine::core::record::{MetricWindowRecord, TaskRunRecord, WfRunRecord};
-use crate::engine::core::{Fault, Order, Reader, Table, Tx, id};
+use crate::engine::core::{Fault, Order, Reader, Table, Tx, id, quota};
 use lh::metric_window::Metric;
 use lh::metric_window_id::Id;
 use lh::{LhStatus, MetricWindowType, TaskStatus};
@@ -183,7 +185,7 @@ fn count(tx: &mut Tx<'_>, of: Id, minute: u32, samples: Vec<Sample>) -> Result<(
         Id::UserTaskDefId(_) | Id::QuotaId(_) => return Ok(()),
     };
     let Some(tenant) = tx.read().tenant else { return Ok(()) };
-    let key = window_key(tenant, number, minute);
+    let key = window_key(tenant, u64::from(number), minute);
     let mut record: MetricWindowRecord = match tx.read().object(key)? {
         Some(record) => record,
         None => {
@@ -291,12 +293,13 @@ fn prune(tx: &mut Tx<'_>, tenant: u32, minute: u32) -> Result<(), Fault> {
     Ok(())
 }
 
-fn window_key(tenant: u32, number: u32, minute: u32) -> ObjKey {
-    ObjKey::new(u64::from(tenant), Kind::MetricWindow, u64::from(number), minute)
+/// `number` is that of a word, which has 32 bits, or that of a quota, which has more.
+fn window_key(tenant: u32, number: u64, minute: u32) -> ObjKey {
+    ObjKey::new(u64::from(tenant), Kind::MetricWindow, number, minute)
 }
 
 impl Reader<'_> {
-    /// The windows of a WfSpec version or a TaskDef that begin in these minutes, oldest first, until `visit` breaks.
+    /// The windows of a WfSpec version, a TaskDef or a quota of the tenant that begin in these minutes, oldest first, until `visit` breaks.
     pub fn metric_windows(
         &self,
         of: &Id,
@@ -305,12 +308,12 @@ impl Reader<'_> {
         visit: &mut dyn FnMut(lh::MetricWindow) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
         let number = match of {
-            Id::WfSpecId(spec) => self.number(Word::WfSpecVersion, &id::wf_spec_text(spec))?,
-            Id::TaskDefId(def) => self.number(Word::Name, &def.name)?,
-            Id::UserTaskDefId(_) | Id::QuotaId(_) => None,
+            Id::WfSpecId(spec) => self.number(Word::WfSpecVersion, &id::wf_spec_text(spec))?.map(u64::from),
+            Id::TaskDefId(def) => self.number(Word::Name, &def.name)?.map(u64::from),
+            Id::QuotaId(quota) => quota::number(self, quota)?,
+            Id::UserTaskDefId(_) => None,
         };
         let (Some(tenant), Some(number)) = (self.tenant, number) else { return Ok(()) };
-        let number = u64::from(number);
         let (from, to) = ((number, from), (number, to));
         self.objects(u64::from(tenant), Kind::MetricWindow, from, to, Order::Ascending, &mut |key, bytes| {
             Ok(visit(MetricWindowRecord::decode(key, bytes)?.message))

@@ -200,3 +200,72 @@ fn tasks_are_counted_by_attempt_and_as_a_whole() {
     };
     assert_eq!(windows.into_iter().map(|window| window.metric).collect::<Vec<_>>(), [Some(Metric::Task(expected))]);
 }
+
+fn quota_usage(bench: &Bench, of: Option<lh::QuotaId>, from: i64, pending: &[store::QuotaUsage]) -> Vec<[i64; 4]> {
+    let request = lh::ListQuotaUsageMetricsRequest {
+        quota_id: of.clone(),
+        window_start: Some(id::timestamp(from * WINDOW)),
+        window_end: None,
+    };
+    let list = query::list_quota_usage_metrics(&bench.state, "default", request, pending).unwrap();
+    let row = |window: lh::MetricWindow| {
+        let window_id = window.id.clone().unwrap();
+        assert_eq!(window_id.id, of.clone().map(Id::QuotaId));
+        let Some(Metric::QuotaUsage(usage)) = window.metric else { panic!("{window:?}") };
+        let (observed, throttled) = (usage.requests_observed.into(), usage.requests_throttled.into());
+        [start_of(&window) / WINDOW, observed, throttled, usage.total_throttle_time_ms]
+    };
+    list.windows.into_iter().map(row).collect()
+}
+
+#[test]
+fn what_quotas_did_is_kept_by_minute() {
+    let mut bench = Bench::default();
+    bench.must(lh::PutTenantRequest { id: "default".into(), ..Default::default() });
+    let quota = |principal: Option<&str>| lh::QuotaId {
+        tenant: Some(lh::TenantId { id: "default".into() }),
+        principal: principal.map(|id| lh::PrincipalId { id: id.into() }),
+    };
+    let (whole, one) = (quota(None), quota(Some("anonymous")));
+    let mut numbers = Vec::new();
+    for of in [&whole, &one] {
+        let lh::QuotaId { tenant, principal } = of.clone();
+        bench.must(lh::PutQuotaRequest { tenant, principal, write_requests_per_second: 2 });
+        let reader = Reader::new(&bench.state, "default").unwrap();
+        numbers.push(quota::number(&reader, of).unwrap().unwrap());
+    }
+    let used = |quota: usize, minute, observed, throttled, throttle_ms| store::QuotaUsage {
+        quota: numbers[quota],
+        minute,
+        observed,
+        throttled,
+        throttle_ms,
+    };
+    let count = |bench: &mut Bench, usages: &[store::QuotaUsage]| {
+        bench.must(store::CountQuotaUsage { usages: usages.to_vec() });
+    };
+    count(&mut bench, &[used(0, 7, 5, 2, 900), used(1, 7, 3, 0, 0), used(0, 8, 1, 0, 0)]);
+    count(&mut bench, &[used(0, 8, 4, 1, 500), store::QuotaUsage { quota: 1 << 40, ..used(0, 8, 1, 1, 1) }]);
+    assert_eq!(quota_usage(&bench, Some(whole.clone()), 0, &[]), [[7, 5, 2, 900], [8, 5, 1, 500]]);
+    let pending = [used(0, 8, 1, 0, 0), used(0, 9, 2, 0, 0), used(1, 9, 7, 0, 0)];
+    assert_eq!(quota_usage(&bench, Some(whole.clone()), 8, &pending), [[8, 6, 1, 500], [9, 2, 0, 0]]);
+    assert_eq!(quota_usage(&bench, Some(one.clone()), 8, &pending), [[9, 7, 0, 0]]);
+    assert_eq!(quota_usage(&bench, None, 0, &pending), [[7, 8, 2, 900], [8, 6, 1, 500], [9, 9, 0, 0]]);
+    assert_eq!(quota_usage(&bench, Some(quota(Some("nobody"))), 0, &pending), Vec::<[i64; 4]>::new());
+    let window = lh::MetricWindowId {
+        id: Some(Id::QuotaId(one.clone())),
+        window_start: Some(id::timestamp(7 * WINDOW)),
+        ..Default::default()
+    };
+    let window = query::get_metric_window(&bench.state, "default", window).unwrap();
+    assert_eq!(
+        window.metric,
+        Some(Metric::QuotaUsage(lh::QuotaUsageMetrics { requests_observed: 3, ..Default::default() }))
+    );
+    // Other lists do not mind them, and they go when they are old.
+    let tasks = query::list_task_metrics(&bench.state, "default", lh::ListTaskMetricsRequest::default()).unwrap();
+    assert_eq!(tasks.windows, []);
+    count(&mut bench, &[used(0, KEPT + 8, 1, 0, 0)]);
+    assert_eq!(quota_usage(&bench, None, 0, &[])[0][0], 8);
+    assert_eq!(check(&bench.state), Ok(Vec::new()));
+}

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use prost::Message;
 use prost_types::Timestamp;
 
-use crate::api::littlehorse as lh;
+use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::key::{self, KeyIndex, after_prefix, take_u64, unpair};
-use crate::engine::core::metric::{KEPT, WINDOW, no_runs, no_tasks, sum};
+use crate::engine::core::metric::{KEPT, WINDOW, no_runs, no_tasks, quota_usage, sum};
 use crate::engine::core::query::page::{self, Position, Query};
 use crate::engine::core::query::{not_there, reader};
-use crate::engine::core::{Order, Refusal, State, Table, id};
+use crate::engine::core::{Order, Refusal, State, Table, id, quota};
 use lh::MetricWindowType;
 use lh::metric_window::Metric;
 use lh::metric_window_id::Id;
@@ -36,13 +36,55 @@ pub fn list_task_metrics(
     list(state, tenant, Metric::Task(no_tasks()), task_def.map(Id::TaskDefId), window_start, window_end)
 }
 
-/// ListQuotaUsageMetrics: what quotas did is not kept.
+/// ListQuotaUsageMetrics: the windows of a quota, or the sums of those of the tenant; with what is counted and not stored
+/// yet.
 pub fn list_quota_usage_metrics(
-    _: &dyn State,
-    _: &str,
-    _: lh::ListQuotaUsageMetricsRequest,
+    state: &dyn State,
+    tenant: &str,
+    request: lh::ListQuotaUsageMetricsRequest,
+    pending: &[store::QuotaUsage],
 ) -> Result<lh::MetricsList, Refusal> {
-    Ok(lh::MetricsList::default())
+    let lh::ListQuotaUsageMetricsRequest { quota_id, window_start, window_end } = request;
+    let (from, to) = minutes(window_start.as_ref(), window_end.as_ref());
+    // Quotas of every tenant are looked after from any.
+    let owner = quota_id.as_ref().map(|quota| quota.tenant.clone().unwrap_or_default().id);
+    let tenant = owner.as_deref().unwrap_or(tenant);
+    let reader = reader(state, tenant)?;
+    let mut usages: BTreeMap<u32, lh::QuotaUsageMetrics> = BTreeMap::new();
+    let mut wanted = None;
+    match &quota_id {
+        Some(quota) => {
+            wanted = quota::number(&reader, quota)?;
+            if wanted.is_none() {
+                return Ok(lh::MetricsList::default());
+            }
+            reader.metric_windows(&Id::QuotaId(quota.clone()), from, to, &mut |window| {
+                if let Some(Metric::QuotaUsage(usage)) = window.metric {
+                    usages.insert(minute_of(window.id.and_then(|id| id.window_start).as_ref()), usage);
+                }
+                if usages.len() < KEPT as usize { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        None => reader.all_metric_windows(from, to, &mut |minute, window| {
+            if let Some(Metric::QuotaUsage(usage)) = window.metric {
+                let (observed, throttled) = (usage.requests_observed, usage.requests_throttled);
+                let throttle_ms = usage.total_throttle_time_ms;
+                let usage = store::QuotaUsage { observed, throttled, throttle_ms, ..Default::default() };
+                quota_usage::add(usages.entry(minute).or_default(), &usage);
+            }
+        })?,
+    }
+    for usage in pending.iter().filter(|usage| (from..=to).contains(&usage.minute)) {
+        let is_of_tenant = Some(unpair(usage.quota).0) == reader.tenant;
+        if wanted.map_or(is_of_tenant, |wanted| wanted == usage.quota) {
+            quota_usage::add(usages.entry(usage.minute).or_default(), usage);
+        }
+    }
+    let window = |(minute, usage)| lh::MetricWindow {
+        id: Some(quota_usage::window_id(quota_id.clone(), minute)),
+        metric: Some(Metric::QuotaUsage(usage)),
+    };
+    Ok(lh::MetricsList { windows: usages.into_iter().map(window).map(|window| of_tenant(window, tenant)).collect() })
 }
 
 /// GetMetricWindow.
