@@ -265,6 +265,7 @@ pub(super) fn wf_run(
         let parent = record.facts.parent.to_be_bytes();
         derived.keys.insert(key::key_index(KeyIndex::RunsByParent, tenant, &parent, run.0), value);
     }
+    crate::engine::core::run::tree::derive(&record.facts, &mut derived);
     for (due, slot) in crate::engine::core::run::archive::timers(&record.facts) {
         derived.timer(tenant, due, read::wf_run_key(run), slot);
     }

@@ -167,6 +167,8 @@ pub enum Index {
     CorrelatedByDef = 32,
     /// ScheduledWfRuns of a WfSpec name.
     SchedulesBySpec = 33,
+    /// WfRuns under one without a parent: a counter without rows.
+    RunsByTree = 40,
     /// Principals with all rights: a counter without rows.
     Administrators = 50,
 }

@@ -24,6 +24,7 @@ mod stop;
 mod tests;
 mod thread;
 mod timer;
+pub mod tree;
 
 pub use advance::{Run, settle};
 pub use failure::Trouble;

@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::record::WfSpecRecord;
-use crate::engine::core::run::{Run, advance, inputs};
+use crate::engine::core::run::{Run, advance, inputs, tree};
 use crate::engine::core::value::Value;
 use crate::engine::core::{Fault, Reader, Refusal, RunRef, Tx, event, id};
 use lh::wf_run::ParentTriggerReference;
@@ -56,6 +56,12 @@ pub fn admit(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<Admitted, Ref
     }
     check_parent(tx, &spec, &id)?;
     if let Some(wrong) = too_deep(&id) {
+        return Err(Refusal::precondition(wrong));
+    }
+    if let Some(parent) = &id.parent_wf_run_id
+        && let Some((run, record)) = tx.read().wf_run_by_id(parent)?
+        && let Some(wrong) = tree::full(&tx.read(), tree::root(run, &record.facts))?
+    {
         return Err(Refusal::precondition(wrong));
     }
     let thread_name = &spec.entrypoint_thread_name;

@@ -9,6 +9,7 @@ use crate::engine::core::record::{
     NodeOutputRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
     VariableRecord, WfRunRecord, WfSpecRecord,
 };
+use crate::engine::core::run::tree;
 use crate::engine::core::{Fault, Tx, key};
 
 impl Tx<'_> {
@@ -41,11 +42,13 @@ impl Tx<'_> {
     pub fn create_wf_run(&mut self, run: &lh::WfRun) -> Result<(RunRef, WfRunRecord), Fault> {
         let ordinal = RunRef(self.next_ordinal(run.start_time.as_ref())?);
         let parent = match run.id.as_ref().and_then(|id| id.parent_wf_run_id.as_deref()) {
-            Some(parent) => self.read().run_ref(parent)?.map_or(0, |parent| parent.0),
-            None => 0,
+            Some(parent) => self.read().wf_run_by_id(parent)?,
+            None => None,
         };
-        let facts =
-            store::WfRunFacts { tenant: self.tenant, started_by: Some(self.actor()), parent, ..Default::default() };
+        let root = parent.as_ref().map_or(0, |(parent, record)| tree::root(*parent, &record.facts));
+        let parent = parent.map_or(0, |(parent, _)| parent.0);
+        let started_by = Some(self.actor());
+        let facts = store::WfRunFacts { tenant: self.tenant, started_by, parent, root, ..Default::default() };
         let mut record = WfRunRecord { message: run.clone(), facts };
         self.measure_run(&mut record);
         self.put_wf_run(ordinal, &record)?;

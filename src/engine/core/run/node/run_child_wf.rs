@@ -4,7 +4,7 @@
 use crate::api::littlehorse as lh;
 use crate::engine::core::id;
 use crate::engine::core::run::node::{Progress, Visit};
-use crate::engine::core::run::{Run, Trouble, start};
+use crate::engine::core::run::{Run, Trouble, start, tree};
 use crate::engine::core::value::{Value, Wrong, evaluate, message, value_type_name};
 use lh::node_run::NodeType;
 use lh::run_child_wf_node::WfSpec as Named;
@@ -45,6 +45,9 @@ pub fn arrive(
         return Err(Trouble::new("CHILD_FAILURE", &format!("WfRun with id {} already exists!", child_id.id)));
     }
     if let Some(wrong) = start::too_deep(&child_id) {
+        return Err(Trouble::new("CHILD_FAILURE", &wrong));
+    }
+    if let Some(wrong) = tree::full(&run.tx.read(), tree::root(run.run, &run.record.facts))? {
         return Err(Trouble::new("CHILD_FAILURE", &wrong));
     }
     if !run.tx.may_start_child(run.run) {

@@ -5,6 +5,7 @@ mod migrate;
 mod migrate_threads;
 mod rescue;
 mod threads;
+mod tree;
 
 use std::collections::BTreeMap;
 
