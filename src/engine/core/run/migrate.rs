@@ -33,12 +33,13 @@ impl Run<'_, '_> {
         if thread.wf_spec_id != plan.message.old_wf_spec {
             return Ok(None);
         }
-        let planned = plan.message.thread_migrations.get(&thread.thread_spec_name);
-        let found = planned.filter(|planned| !self.has_old_above(thread, planned, &plan.message)).and_then(|planned| {
-            let node = planned.node_migrations.get(node)?;
-            Some((planned.new_thread_name.clone(), node.new_node_name.clone()))
-        });
-        Ok(found.map(|(thread, node)| Move { plan: plan.message, thread, node }))
+        let Some(planned) = plan.message.thread_migrations.get(&thread.thread_spec_name) else { return Ok(None) };
+        let Some(to) = planned.node_migrations.get(node) else { return Ok(None) };
+        if self.has_old_above(thread, planned, &plan.message)? {
+            return Ok(None);
+        }
+        let (thread, node) = (planned.new_thread_name.clone(), to.new_node_name.clone());
+        Ok(Some(Move { plan: plan.message, thread, node }))
     }
 
     /// Whether a thread above this one must move before it, and has not moved yet.
@@ -47,13 +48,19 @@ impl Run<'_, '_> {
         thread: &lh::ThreadRun,
         planned: &lh::ThreadMigrationPlan,
         plan: &lh::WorkflowMigrationPlan,
-    ) -> bool {
+    ) -> Result<bool, Fault> {
         let find = |number: i32| self.record.message.thread_runs.iter().find(move |thread| thread.number == number);
         // A parent has a smaller number, so this ends.
         let above =
             |thread: &lh::ThreadRun| thread.parent_thread_id.filter(|parent| *parent < thread.number).and_then(find);
-        std::iter::successors(above(thread), |thread| above(thread))
-            .any(|thread| planned.thread_spec_dependencies.contains(&thread.thread_spec_name) && lives_in(thread, plan))
+        let mut next = above(thread);
+        while let Some(thread) = next {
+            if planned.thread_spec_dependencies.contains(&thread.thread_spec_name) && self.is_to_move(thread, plan)? {
+                return Ok(true);
+            }
+            next = above(thread);
+        }
+        Ok(false)
     }
 
     /// Lets a thread that waits on a node which the plan moves leave it, and arrive at the new one. Work that is being
@@ -182,24 +189,24 @@ impl Run<'_, '_> {
         self.tx.put_variable(self.run, &VariableRecord { message: variable, ..Default::default() })
     }
 
-    /// A migration is done when no thread that lives, or waits for its turn, is of the old version.
+    /// A migration is done when no thread that can still go on, or waits for its turn, is of the old version.
     pub fn end_migration(&mut self) -> Result<(), Fault> {
         let Some(id) = &self.record.message.workflow_migration_plan_id else { return Ok(()) };
-        let plan = self.tx.read().migration_plan(&id.name)?;
-        let run = &mut self.record.message;
-        let goes_on = plan.is_some_and(|plan| {
-            run.thread_runs.iter().any(|thread| lives_in(thread, &plan.message)) || !run.thread_run_queue.is_empty()
-        });
+        let Some(plan) = self.tx.read().migration_plan(&id.name)? else { return Ok(()) };
+        let run = &self.record.message;
+        let mut goes_on = !run.thread_run_queue.is_empty();
+        for thread in &run.thread_runs {
+            goes_on |= self.is_to_move(thread, &plan.message)?;
+        }
         if !goes_on {
-            run.workflow_migration_plan_id = None;
-            run.migration_variables.clear();
+            self.record.message.workflow_migration_plan_id = None;
+            self.record.message.migration_variables.clear();
         }
         Ok(())
     }
-}
 
-/// Whether a thread has not ended, and is of the version that a plan leads away from.
-fn lives_in(thread: &lh::ThreadRun, plan: &lh::WorkflowMigrationPlan) -> bool {
-    let has_ended = matches!(thread.status(), LhStatus::Completed | LhStatus::Error | LhStatus::Exception);
-    !has_ended && thread.wf_spec_id == plan.old_wf_spec
+    /// Whether a thread is of the version that a plan leads away from, and can still go on.
+    fn is_to_move(&self, thread: &lh::ThreadRun, plan: &lh::WorkflowMigrationPlan) -> Result<bool, Fault> {
+        Ok(thread.wf_spec_id == plan.old_wf_spec && !self.is_over(thread.number)?)
+    }
 }

@@ -108,6 +108,25 @@ fn a_migration_ends_with_the_last_thread_of_the_old_version() {
 }
 
 #[test]
+fn a_thread_that_never_goes_on_holds_no_migration_up() {
+    use super::threads::wait_for;
+    let mut bench = Bench::default();
+    bench.form("form", &[]);
+    let wait = wait_for(&[lit(i(1)), lit(i(2))], lh::WaitForThreadsStrategy::WaitForFirst);
+    let nodes = [("k1", start("kid")), ("k2", start("kid")), ("wait", Kind::WaitForThreads(wait))];
+    let main = chain(&[&nodes[..], &[("first", ask(lit(s("ann"))))]].concat());
+    let kid = chain(&[("work", ask(lit(s("cid"))))]);
+    bench.flow("flow", &[("main", main.clone()), ("kid", kid.clone())]).unwrap();
+    bench.run("flow", "run", &[]).unwrap();
+    bench.flow("flow", &[("main", declaring(main, "more")), ("kid", kid)]).unwrap();
+    bench.complete(&task_id("run", "1-1"), "cid", &[]).unwrap();
+    assert_eq!(bench.wf_run("run").unwrap().thread_runs[2].status(), LhStatus::Halted, "`main` needs it no more");
+    bench.must(plan(&[("main", &["first"])]));
+    let run = apply(&mut bench, &[]).unwrap();
+    assert_eq!((revisions(&run), run.workflow_migration_plan_id), (vec![1, 0, 0], None));
+}
+
+#[test]
 fn values_are_for_the_variables_of_their_own_thread() {
     let mut bench = Bench::default();
     bench.form("form", &[]);

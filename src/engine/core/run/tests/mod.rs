@@ -3,6 +3,7 @@ mod ends;
 mod halt;
 mod migrate;
 mod migrate_threads;
+mod model;
 mod rescue;
 mod threads;
 mod tree;
