@@ -179,9 +179,21 @@ async fn act(client: &mut LittleHorseClient<Channel>, deed: Deed, run: &str) {
     }
 }
 
-/// Every client has a connection of its own and gives one durable command after the other. For each kind of command:
-/// how many a second, how long each took, and KiB that went to the disk for one.
-pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) -> Vec<(&'static str, f64, Times, u64)> {
+/// What many commands of one kind cost.
+pub struct Cost {
+    pub name: &'static str,
+    /// How many a second.
+    pub rate: f64,
+    pub times: Times,
+    /// KiB that went to the disk for one.
+    pub written: u64,
+    /// Microseconds of processor time that the server spent on one: steadier than the rate when others use the
+    /// machine.
+    pub processor: u64,
+}
+
+/// Every client has a connection of its own and gives one durable command after the other.
+pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) -> Vec<Cost> {
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(client(server.over_tcp().await));
@@ -189,7 +201,7 @@ pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) ->
     let mut all = Vec::new();
     let deeds = [("RunWf", Deed::Run), ("claim", Deed::Claim), ("save", Deed::Save), ("complete", Deed::Complete)];
     for (name, deed) in deeds {
-        let before = crate::written(server);
+        let before = (crate::written(server), crate::processor(server));
         let start = Instant::now();
         let mut working = JoinSet::new();
         for (number, client) in connections.iter().enumerate() {
@@ -209,8 +221,10 @@ pub async fn writes(server: &Server, round: u32, clients: usize, each: usize) ->
             times.0.extend(done.unwrap().0);
         }
         let rate = times.0.len() as f64 / start.elapsed().as_secs_f64();
-        let written = (crate::written(server) - before) / 1024 / times.0.len() as u64;
-        all.push((name, rate, times, written));
+        let done = times.0.len() as u64;
+        let written = (crate::written(server) - before.0) / 1024 / done;
+        let processor = (crate::processor(server) - before.1) / done;
+        all.push(Cost { name, rate, times, written, processor });
     }
     all
 }

@@ -91,6 +91,14 @@ fn written(server: &Server) -> u64 {
     io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or_default()
 }
 
+/// Microseconds of processor time that the server has used so far.
+fn processor(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap_or_default();
+    // Behind the name, which may hold anything, come the state and ten more fields, then both times in hundredths.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10_000
+}
+
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -114,8 +122,9 @@ async fn measure(root: &Path, tasks: usize, smoke: bool) {
     let round = server.pid();
     for (clients, each) in clients {
         println!("  flush of this disk          {}", probe(root));
-        for (name, rate, times, written) in load::writes(&server, round, *clients, *each).await {
-            println!("  {name:<8} {clients:>3} clients {rate:>9.0}/s  {times}, {written} KiB written each");
+        for load::Cost { name, rate, times, written, processor } in load::writes(&server, round, *clients, *each).await
+        {
+            println!("  {name:<8} {clients:>3} clients {rate:>9.0}/s  {times}; each {written} KiB, {processor} µs");
         }
     }
     let (late, rate) = late::lateness(&server, if smoke { 20 } else { 1_000 }, if smoke { 100 } else { 1_000 }).await;

@@ -290,6 +290,12 @@ pub struct ObjKey {
     pub n: u32,
 }
 
+/// Whether a row of [`Table::Obj`] is an object of a tenant or of the whole store (a definition, a quota, a window of
+/// metrics), not of a run: their scopes are below every ordinal.
+pub fn is_of_tenant(key: &[u8]) -> bool {
+    key.starts_with(&[0; 4])
+}
+
 impl ObjKey {
     /// A key from its parts.
     pub fn new(scope: u64, kind: Kind, sub: u64, n: u32) -> Self {

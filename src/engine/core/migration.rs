@@ -57,7 +57,7 @@ pub fn put(
 fn spec(tx: &Tx<'_>, which: &str, spec: &lh::WfSpecId) -> Result<lh::WfSpec, Refusal> {
     let stored = tx.read().wf_spec(spec)?.filter(|record| record.facts.deleted.is_none());
     let missing = || Refusal::not_found(format!("{which} WfSpec {} does not exist", id::wf_spec_text(spec)));
-    Ok(stored.ok_or_else(missing)?.message)
+    Ok(stored.ok_or_else(missing)?.message.clone())
 }
 
 fn check_thread(
@@ -171,7 +171,7 @@ fn check_variables(
 ) -> Result<(), Refusal> {
     let destination = spec(tx, "Destination", &destination(plan))?;
     let stored = tx.read().wf_spec(&plan.old_wf_spec.clone().unwrap_or_default())?;
-    let source = stored.map(|record| record.message).unwrap_or_default();
+    let source = stored.map(|record| record.message.clone()).unwrap_or_default();
     for (thread, variables) in given {
         let planned = plan.thread_migrations.get(thread);
         let planned = planned.ok_or_else(|| Refusal::invalid(format!("The plan does not migrate thread {thread}")))?;
@@ -204,7 +204,7 @@ pub fn get_workflow_migration_plan(
 ) -> Result<lh::WorkflowMigrationPlan, Refusal> {
     let stored = Reader::new(state, tenant)?.migration_plan(&request.name)?;
     let missing = || Refusal::not_found("Couldn't find specified WorkflowMigrationPlan");
-    Ok(stored.ok_or_else(missing)?.message)
+    Ok(stored.ok_or_else(missing)?.message.clone())
 }
 
 /// SearchWorkflowMigrationPlan: ids by name; all, those whose name begins so, or those of a WfSpec.

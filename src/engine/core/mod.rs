@@ -17,6 +17,7 @@ mod execute;
 pub mod id;
 pub mod index;
 pub mod key;
+mod memo;
 pub mod metric;
 pub mod migration;
 pub mod prune;

@@ -1,6 +1,7 @@
 //! Typed reading: objects by their ids, out of a state of bytes, for one tenant.
 
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use prost::Message;
 
@@ -11,7 +12,7 @@ use crate::engine::core::record::{
     NodeOutputRecord, NodeRunRecord, Record, TenantRecord, UserTaskDefRecord, UserTaskEventRecord, UserTaskRunRecord,
     VariableRecord, WfRunRecord, WfSpecRecord,
 };
-use crate::engine::core::{Fault, Order, State, Table};
+use crate::engine::core::{Fault, Order, State, Table, memo};
 
 /// The tenant that always exists.
 pub const DEFAULT_TENANT: &str = "default";
@@ -59,6 +60,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A definition by its key, decoded before if its bytes are the same.
+    pub fn definition<M, F>(&self, key: ObjKey) -> Result<Option<Rc<Record<M, F>>>, Fault>
+    where
+        M: Message + Default + 'static,
+        F: Message + Default + 'static,
+    {
+        match self.state.get(Table::Obj, &key.bytes())? {
+            Some(bytes) => memo::decode(key, &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The objects of one kind in `scope` with `from <= (sub, n) <= to`, until `visit` breaks.
     #[allow(clippy::type_complexity)] // a name for it would not say more
     pub fn objects(
@@ -93,15 +106,15 @@ impl<'a> Reader<'a> {
         from: (u64, u32),
         to: (u64, u32),
         accept: &dyn Fn(&Record<M, F>) -> bool,
-    ) -> Result<Option<Record<M, F>>, Fault>
+    ) -> Result<Option<Rc<Record<M, F>>>, Fault>
     where
-        M: Message + Default,
-        F: Message + Default,
+        M: Message + Default + 'static,
+        F: Message + Default + 'static,
     {
         let Some(tenant) = self.tenant else { return Ok(None) };
         let mut found = None;
         self.objects(u64::from(tenant), kind, from, to, Order::Descending, &mut |key, bytes| {
-            let record = Record::decode(key, bytes)?;
+            let record = memo::decode(key, bytes)?;
             if !accept(&record) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -127,18 +140,18 @@ impl<'a> Reader<'a> {
     }
 
     /// A UserTaskDef version, deleted or not: a run goes on with what it started with.
-    pub fn user_task_def(&self, id: &lh::UserTaskDefId) -> Result<Option<UserTaskDefRecord>, Fault> {
+    pub fn user_task_def(&self, id: &lh::UserTaskDefId) -> Result<Option<Rc<UserTaskDefRecord>>, Fault> {
         let (Some(name), Ok(version)) = (self.number(Word::Name, &id.name)?, u32::try_from(id.version)) else {
             return Ok(None);
         };
         match self.tenant {
-            Some(tenant) => self.object(user_task_def_key(tenant, name, version)),
+            Some(tenant) => self.definition(user_task_def_key(tenant, name, version)),
             None => Ok(None),
         }
     }
 
     /// The newest UserTaskDef version of a name that is not deleted; with `deleted`, the newest at all.
-    pub fn latest_user_task_def(&self, name: &str, deleted: bool) -> Result<Option<UserTaskDefRecord>, Fault> {
+    pub fn latest_user_task_def(&self, name: &str, deleted: bool) -> Result<Option<Rc<UserTaskDefRecord>>, Fault> {
         let Some(name) = self.number(Word::Name, name)? else { return Ok(None) };
         let sub = u64::from(name);
         self.last(Kind::UserTaskDef, (sub, 0), (sub, u32::MAX), &|record: &UserTaskDefRecord| {
@@ -147,21 +160,26 @@ impl<'a> Reader<'a> {
     }
 
     /// A WfSpec version, deleted or not: a run goes on with what it started with.
-    pub fn wf_spec(&self, id: &lh::WfSpecId) -> Result<Option<WfSpecRecord>, Fault> {
+    pub fn wf_spec(&self, id: &lh::WfSpecId) -> Result<Option<Rc<WfSpecRecord>>, Fault> {
         let (Some(name), Ok(major), Ok(revision)) =
             (self.number(Word::Name, &id.name)?, u32::try_from(id.major_version), u32::try_from(id.revision))
         else {
             return Ok(None);
         };
         match self.tenant {
-            Some(tenant) => self.object(wf_spec_key(tenant, name, major, revision)),
+            Some(tenant) => self.definition(wf_spec_key(tenant, name, major, revision)),
             None => Ok(None),
         }
     }
 
     /// The newest WfSpec version of a name, or of one major version of it, that is not deleted; with `deleted`, the
     /// newest at all.
-    pub fn latest_wf_spec(&self, name: &str, major: Option<i32>, deleted: bool) -> Result<Option<WfSpecRecord>, Fault> {
+    pub fn latest_wf_spec(
+        &self,
+        name: &str,
+        major: Option<i32>,
+        deleted: bool,
+    ) -> Result<Option<Rc<WfSpecRecord>>, Fault> {
         let Some(name) = self.number(Word::Name, name)? else { return Ok(None) };
         let (from, to) = match major.map(u32::try_from) {
             None => (pair(name, 0), pair(name, u32::MAX)),

@@ -4,7 +4,7 @@
 //! log can be put in front of the tables later without the core noticing.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 /// The tables. Keys are compared byte by byte, so numbers in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,46 +102,71 @@ pub trait State {
     ) -> Result<(), Fault>;
 }
 
-/// The writes of one command, or of several: the last one for a key wins. `None` removes.
+/// Keys with what is written there; `None` removes.
+type Written = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The writes of one command, or of several: the last one for a key wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WriteSet {
-    entries: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    // By table, so that a look for a key needs no pair of both made of it.
+    tables: [Written; Table::ALL.len()],
 }
 
 impl WriteSet {
     /// Sets a value.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.entries.insert((table, key.into()), Some(value.into()));
+        self.of_mut(table).insert(key.into(), Some(value.into()));
     }
 
     /// Removes a key; one that is not there is fine.
     pub fn remove(&mut self, table: Table, key: impl Into<Vec<u8>>) {
-        self.entries.insert((table, key.into()), None);
+        self.of_mut(table).insert(key.into(), None);
+    }
+
+    fn of(&self, table: Table) -> &Written {
+        &self.tables[table as usize]
+    }
+
+    fn of_mut(&mut self, table: Table) -> &mut Written {
+        &mut self.tables[table as usize]
+    }
+
+    /// What is written at a key, if anything is.
+    pub fn get(&self, table: Table, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.of(table).get(key).map(Option::as_deref)
+    }
+
+    /// Takes the writes of one table out, in the order of their keys.
+    pub fn take(&mut self, table: Table) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> + use<> {
+        std::mem::take(self.of_mut(table)).into_iter()
     }
 
     /// All writes, by table and key.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.entries.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
+        let tables = Table::ALL.into_iter().zip(&self.tables);
+        tables.flat_map(|(table, rows)| rows.iter().map(move |(key, value)| (table, key.as_slice(), value.as_deref())))
     }
 
     /// Joins later writes; theirs win.
     pub fn add(&mut self, later: WriteSet) {
-        self.entries.extend(later.entries);
+        for (rows, later) in self.tables.iter_mut().zip(later.tables) {
+            rows.extend(later);
+        }
     }
 
     /// Whether any of them is in this table.
     pub fn touches(&self, table: Table) -> bool {
-        self.entries.range((table, Vec::new())..).next().is_some_and(|((first, _), _)| *first == table)
+        !self.of(table).is_empty()
     }
 
     /// True when nothing would change.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.tables.iter().all(BTreeMap::is_empty)
     }
 
     /// Bytes of keys and values together; bounds a batch.
     pub fn size(&self) -> usize {
-        self.entries.iter().map(|((_, key), value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+        self.iter().map(|(_, key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum()
     }
 }
 
@@ -175,9 +200,8 @@ impl<'a> Overlay<'a> {
 
 impl State for Overlay<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        // A lookup by a borrowed pair would need an unsized tuple; one small copy is cheaper than that machinery.
-        match self.writes.entries.get(&(table, key.to_vec())) {
-            Some(written) => Ok(written.clone()),
+        match self.writes.get(table, key) {
+            Some(written) => Ok(written.map(<[u8]>::to_vec)),
             None => self.base.get(table, key),
         }
     }
@@ -192,10 +216,10 @@ impl State for Overlay<'_> {
     ) -> Result<(), Fault> {
         let mut written: Vec<(&[u8], Option<&[u8]>)> = self
             .writes
-            .entries
-            .range((table, from.to_vec())..)
-            .take_while(|((at, key), _)| *at == table && to.is_none_or(|to| key.as_slice() < to))
-            .map(|((_, key), value)| (key.as_slice(), value.as_deref()))
+            .of(table)
+            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
+            .take_while(|(key, _)| to.is_none_or(|to| key.as_slice() < to))
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
             .collect();
         if order == Order::Descending {
             written.reverse();

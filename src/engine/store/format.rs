@@ -7,6 +7,7 @@ use redb::{Builder, Database, DatabaseError, StorageError};
 
 use super::backend::{Backend, Latch};
 use super::disk::{Disk, DiskFile};
+use super::hot::HotRows;
 use super::tables::Snapshot;
 use super::{Store, Trouble};
 use crate::engine::core::{State, Table, WriteSet, rebuild};
@@ -116,7 +117,7 @@ fn initialise(database: &Database, id: u128) -> Result<(), String> {
     writes.put(Table::Meta, KEY_STORE_UUID, id.to_be_bytes());
     writes.put(Table::Meta, KEY_CREATED_BY, concat!("ostler ", env!("CARGO_PKG_VERSION")));
     // Opening a table for writing creates it, so the first commit leaves all of them.
-    Store::write_to(database, |transaction| {
+    Store::write_to(database, &mut HotRows::default(), |transaction| {
         transaction.apply(&writes)?;
         Ok(((), super::Outcome::Commit))
     })

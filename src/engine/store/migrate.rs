@@ -10,6 +10,7 @@ use redb::{Database, TableHandle, WriteTransaction};
 
 use super::disk::{Disk, DiskFile};
 use super::format::{OpenError, while_doing};
+use super::hot::HotRows;
 use super::tables::Transaction;
 use super::{Outcome, Store, format};
 use crate::engine::core::{Fault, rebuild};
@@ -68,10 +69,11 @@ pub(super) fn begin(database: &Database) -> Result<(), String> {
     transaction.set_quick_repair(true);
     drop_outlived(&transaction)?;
     {
-        let mut open = Transaction::open(&transaction).map_err(text)?;
+        let mut open = Transaction::open(&transaction, HotRows::default()).map_err(text)?;
         let mut writes = format::version();
         writes.add(rebuild::begin());
         open.apply(&writes).map_err(text)?;
+        open.finish().map_err(text)?;
     }
     transaction.commit().map_err(text)
 }
@@ -89,8 +91,9 @@ fn drop_outlived(transaction: &WriteTransaction) -> Result<(), String> {
 /// Goes on with a rebuild until it is done; nothing happens when none is under way.
 pub(super) fn finish(database: &Arc<Database>) -> Result<(), String> {
     let mut steps = 0_u64;
+    let mut hot = HotRows::default();
     loop {
-        if !Store::write_to(database, step)? {
+        if !Store::write_to(database, &mut hot, step)? {
             return Ok(());
         }
         steps += 1;

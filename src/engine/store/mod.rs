@@ -15,11 +15,12 @@ pub mod archive;
 mod backend;
 mod disk;
 mod format;
+mod hot;
 mod migrate;
 mod tables;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::ReadableDatabase;
 
@@ -28,6 +29,7 @@ use crate::engine::core::{Fault, rebuild};
 use backend::{Backend, Frozen, Latch};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use format::{FORMAT_VERSION, NAME as STORE_FILE, OpenError};
+use hot::HotRows;
 pub use tables::{Snapshot, Transaction};
 
 /// How a store is opened.
@@ -90,6 +92,7 @@ struct Opened {
 /// An open store.
 pub struct Store {
     opened: RwLock<Option<Opened>>,
+    hot: Mutex<HotRows>,
     frozen: std::sync::OnceLock<Trouble>,
     cache_bytes: usize,
     id: u128,
@@ -137,6 +140,7 @@ impl Store {
         let opened = Opened { database, latch, file };
         Ok(Self {
             opened: RwLock::new(Some(opened)),
+            hot: Mutex::default(),
             frozen: std::sync::OnceLock::new(),
             cache_bytes,
             id,
@@ -178,29 +182,36 @@ impl Store {
             return Err(trouble.clone());
         }
         let (database, latch) = self.current().ok_or(Trouble::Closed)?;
-        Self::write_to(&database, work).map_err(|detail| {
+        // Held to the end, as the transaction is: the rows are those of the last commit.
+        let mut hot = self.hot.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::write_to(&database, &mut hot, work).map_err(|detail| {
             let trouble = latch.trouble().unwrap_or(Trouble::Damaged(detail));
             self.freeze(trouble)
         })
     }
 
+    /// `hot` is empty after an error, a panic, or when what `work` wrote was given up.
     fn write_to<R>(
         database: &redb::Database,
+        hot: &mut HotRows,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<(R, Outcome), Fault>,
     ) -> Result<R, String> {
         let mut transaction = database.begin_write().map_err(|error| error.to_string())?;
         transaction.set_quick_repair(true);
         let done = {
-            let mut open = Transaction::open(&transaction).map_err(|fault| fault.to_string())?;
-            work(&mut open)
+            let mut open = Transaction::open(&transaction, std::mem::take(hot)).map_err(|fault| fault.to_string())?;
+            work(&mut open).and_then(|(result, outcome)| match outcome {
+                Outcome::Commit => Ok((result, outcome, open.finish()?)),
+                Outcome::Abort => Ok((result, outcome, open.abandon())),
+            })
         };
         match done {
-            Ok((result, Outcome::Commit)) => {
-                transaction.commit().map_err(|error| error.to_string())?;
-                Ok(result)
-            }
-            Ok((result, Outcome::Abort)) => {
-                transaction.abort().map_err(|error| error.to_string())?;
+            Ok((result, outcome, rows)) => {
+                match outcome {
+                    Outcome::Commit => transaction.commit().map_err(|error| error.to_string())?,
+                    Outcome::Abort => transaction.abort().map_err(|error| error.to_string())?,
+                }
+                *hot = rows;
                 Ok(result)
             }
             Err(fault) => {

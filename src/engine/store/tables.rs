@@ -1,11 +1,13 @@
 //! The tables in redb: a snapshot and an open transaction, both seen by the core as a [`State`].
 
+use std::cell::RefCell;
 use std::ops::{Bound, ControlFlow};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use redb::{Key, ReadTransaction, ReadableTable, StorageError, TableDefinition, Value, WriteTransaction};
 
+use super::hot::{self, HotRows};
 use crate::engine::core::{Fault, Order, State, Table, WriteSet};
 
 /// Keys of one width. redb then stores no length with each of them, which makes the trees smaller and the commits
@@ -291,40 +293,85 @@ impl State for Snapshot {
 
 /// An open write transaction: reads see what was written in it.
 pub struct Transaction<'t> {
-    tables: Vec<Writable<'t>>,
+    // Behind cells because a read may have to give changed rows to a table first, and keeps what it found.
+    tables: Vec<RefCell<Writable<'t>>>,
+    hot: RefCell<HotRows>,
+    changed: bool,
 }
 
 impl<'t> Transaction<'t> {
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, Fault> {
+    /// Opens all tables; `hot` are rows as the last commit left them.
+    pub(super) fn open(transaction: &'t WriteTransaction, hot: HotRows) -> Result<Self, Fault> {
         let tables = Table::ALL.into_iter().map(|table| open_typed!(table, open_to_write(transaction)));
-        Ok(Self { tables: tables.collect::<Result<_, _>>()? })
+        let tables = tables.map(|table| table.map(RefCell::new)).collect::<Result<_, _>>()?;
+        Ok(Self { tables, hot: RefCell::new(hot), changed: false })
     }
 
     /// Writes a set into the transaction. After an error the transaction can only be given up.
     pub fn apply(&mut self, writes: &WriteSet) -> Result<(), Fault> {
+        self.changed |= !writes.is_empty();
         for (table, key, value) in writes.iter() {
             let key = exact(table, key)?;
-            let rows = self.tables.get_mut(table as usize).ok_or_else(|| fault(name_of(table)))?;
-            match value {
-                Some(value) => rows.put(key, value),
-                None => rows.remove(key),
+            if hot::is_hot(table, key) {
+                self.hot.get_mut().change(table, key, value);
+                continue;
             }
-            .map_err(fault)?;
+            let rows = self.tables.get_mut(table as usize).ok_or_else(|| fault(name_of(table)))?.get_mut();
+            write_row(&mut **rows, key, value)?;
         }
         Ok(())
     }
 
-    fn rows(&self, table: Table) -> Result<&dyn Rows, Fault> {
-        let rows = self.tables.get(table as usize).ok_or_else(|| fault(name_of(table)))?;
-        Ok(&**rows)
+    /// Everything that was written is in the tables afterwards; gives the rows to go on with after the commit.
+    pub(super) fn finish(self) -> Result<HotRows, Fault> {
+        for table in Table::ALL {
+            self.flush(table)?;
+        }
+        Ok(self.hot.into_inner().trimmed())
     }
+
+    /// Gives the rows to go on with when nothing was written; without any after a transaction that is given up.
+    pub(super) fn abandon(self) -> HotRows {
+        if self.changed { HotRows::default() } else { self.hot.into_inner().trimmed() }
+    }
+
+    fn flush(&self, table: Table) -> Result<(), Fault> {
+        let mut hot = self.hot.borrow_mut();
+        if !hot.is_changed(table) {
+            return Ok(());
+        }
+        let mut rows = self.cell(table)?.borrow_mut();
+        hot.flush(table, |key, value| write_row(&mut **rows, key, value))
+    }
+
+    fn cell(&self, table: Table) -> Result<&RefCell<Writable<'t>>, Fault> {
+        self.tables.get(table as usize).ok_or_else(|| fault(name_of(table)))
+    }
+}
+
+fn write_row(rows: &mut dyn RowsMut, key: &[u8], value: Option<&[u8]>) -> Result<(), Fault> {
+    match value {
+        Some(value) => rows.put(key, value),
+        None => rows.remove(key),
+    }
+    .map_err(fault)
 }
 
 impl State for Transaction<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        self.rows(table)?.value(exact(table, key)?).map_err(fault)
+        let key = exact(table, key)?;
+        let hot = hot::is_hot(table, key);
+        if hot && let Some(value) = self.hot.borrow().get(table, key) {
+            return Ok(value.map(<[u8]>::to_vec));
+        }
+        let value = self.cell(table)?.borrow().value(key).map_err(fault)?;
+        if hot {
+            self.hot.borrow_mut().keep(table, key.to_vec(), value.clone());
+        }
+        Ok(value)
     }
 
+    /// `visit` may read, also the same table.
     fn scan(
         &self,
         table: Table,
@@ -333,7 +380,9 @@ impl State for Transaction<'_> {
         order: Order,
         visit: &mut Visit<'_>,
     ) -> Result<(), Fault> {
-        scan_rows(self.rows(table)?, table, from, to, order, visit)
+        // Nothing changes while a scan lasts, so one within it finds nothing to flush.
+        self.flush(table)?;
+        scan_rows(&**self.cell(table)?.borrow(), table, from, to, order, visit)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Types that definitions name: references to StructDefs become exact versions, what does not exist is refused.
 
+use std::rc::Rc;
+
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::{Kind, ObjKey, Word};
 use crate::engine::core::record::StructDefRecord;
@@ -60,9 +62,10 @@ impl Reader<'_> {
     pub fn latest_struct_def(&self, name: &str, deleted: bool) -> Result<Option<StructDefRecord>, Fault> {
         let Some(name) = self.number(Word::Name, name)? else { return Ok(None) };
         let sub = u64::from(name);
-        self.last(Kind::StructDef, (sub, 0), (sub, u32::MAX), &|record: &StructDefRecord| {
+        let latest = self.last(Kind::StructDef, (sub, 0), (sub, u32::MAX), &|record: &StructDefRecord| {
             deleted || record.facts.deleted.is_none()
-        })
+        });
+        Ok(latest?.map(Rc::unwrap_or_clone))
     }
 
     /// The version that a reference means, the newest for [`LATEST`]; a deleted one is not there for new definitions.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use std::rc::Rc;
+
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::id::is_valid_name;
 use crate::engine::core::record::UserTaskDefRecord;
@@ -17,7 +19,7 @@ pub fn put(tx: &mut Tx<'_>, request: lh::PutUserTaskDefRequest) -> Result<lh::Us
         && latest.message.description == request.description
         && latest.message.fields == request.fields
     {
-        return Ok(latest.message);
+        return Ok(latest.message.clone());
     }
     // Numbers of deleted versions are not given out again: open tasks still mean what they were made with.
     let version =
@@ -68,7 +70,8 @@ fn check_fields(fields: &[lh::UserTaskField]) -> Result<(), Refusal> {
 pub fn delete(tx: &mut Tx<'_>, request: lh::DeleteUserTaskDefRequest) -> Result<(), Refusal> {
     let id = request.id.unwrap_or_default();
     let stored = tx.read().user_task_def(&id)?.filter(|record| record.facts.deleted.is_none());
-    let mut record = stored.ok_or_else(|| Refusal::not_found("Couldn't find provided UserTaskDefModel"))?;
+    let mut record =
+        Rc::unwrap_or_clone(stored.ok_or_else(|| Refusal::not_found("Couldn't find provided UserTaskDefModel"))?);
     record.facts.deleted = Some(store::Deletion { by: Some(tx.actor()), at: tx.context().now });
     tx.put_user_task_def(&record)?;
     Ok(())

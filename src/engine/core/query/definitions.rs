@@ -19,7 +19,7 @@ pub fn get_user_task_def(
     request: lh::UserTaskDefId,
 ) -> Result<lh::UserTaskDef, Refusal> {
     match reader(state, tenant)?.user_task_def(&request)? {
-        Some(record) if record.facts.deleted.is_none() => Ok(record.message),
+        Some(record) if record.facts.deleted.is_none() => Ok(record.message.clone()),
         _ => {
             let lh::UserTaskDefId { name, version } = request;
             Err(Refusal::not_found(format!("Couldn't find UserTaskDef {name} version {version}")))
@@ -34,7 +34,7 @@ pub fn get_latest_user_task_def(
     request: lh::GetLatestUserTaskDefRequest,
 ) -> Result<lh::UserTaskDef, Refusal> {
     match reader(state, tenant)?.latest_user_task_def(&request.name, false)? {
-        Some(record) => Ok(record.message),
+        Some(record) => Ok(record.message.clone()),
         None => Err(Refusal::not_found(format!("Couldn't find UserTaskDef {}", request.name))),
     }
 }
@@ -42,7 +42,7 @@ pub fn get_latest_user_task_def(
 /// GetStructDef: an exact version, or the newest for -1.
 pub fn get_struct_def(state: &dyn State, tenant: &str, request: lh::StructDefId) -> Result<lh::StructDef, Refusal> {
     match reader(state, tenant)?.referenced_struct_def(&request) {
-        Ok(record) => Ok(record.message),
+        Ok(record) => Ok(record.message.clone()),
         Err(TypeError::Fault(fault)) => Err(fault.into()),
         Err(_) => {
             let lh::StructDefId { name, version } = request;
@@ -64,7 +64,7 @@ pub fn validate_struct_def_evolution(
 /// GetWfSpec.
 pub fn get_wf_spec(state: &dyn State, tenant: &str, request: lh::WfSpecId) -> Result<lh::WfSpec, Refusal> {
     match reader(state, tenant)?.wf_spec(&request)? {
-        Some(record) if record.facts.deleted.is_none() => Ok(record.message),
+        Some(record) if record.facts.deleted.is_none() => Ok(record.message.clone()),
         _ => Err(no_wf_spec()),
     }
 }
@@ -76,7 +76,7 @@ pub fn get_latest_wf_spec(
     request: lh::GetLatestWfSpecRequest,
 ) -> Result<lh::WfSpec, Refusal> {
     match reader(state, tenant)?.latest_wf_spec(&request.name, request.major_version, false)? {
-        Some(record) => Ok(record.message),
+        Some(record) => Ok(record.message.clone()),
         None => Err(no_wf_spec()),
     }
 }

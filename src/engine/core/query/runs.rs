@@ -254,7 +254,7 @@ impl Runs {
             return Err(Refusal::invalid(format!("Couldn't find wfSpec {name} {major} {revision}")));
         }
         search.spec = reader.number(Word::Name, name)?;
-        let newest = reader.latest_wf_spec(name, None, false)?.map(|record| record.message).unwrap_or_default();
+        let newest = reader.latest_wf_spec(name, None, false)?.map(|record| record.message.clone()).unwrap_or_default();
         let entrypoint = newest.thread_specs.get(&newest.entrypoint_thread_name).cloned().unwrap_or_default();
         let declared = |name: &str| {
             let of = |def: &lh::ThreadVarDef| def.var_def.as_ref().is_some_and(|var| var.name == name);

@@ -43,8 +43,9 @@ pub fn search_variable(
         }
         None => reader.latest_wf_spec(spec_name, None, false)?,
     };
-    let spec = spec.ok_or_else(|| Refusal::invalid(format!("Couldn't find WfSpec {spec_name}")))?.message;
-    let variable = indexed(&reader, &spec, &request.var_name, &value)?;
+    let spec = spec.ok_or_else(|| Refusal::invalid(format!("Couldn't find WfSpec {spec_name}")))?;
+    let spec = &spec.message;
+    let variable = indexed(&reader, spec, &request.var_name, &value)?;
 
     let mark = request.bookmark.clone();
     let filters = lh::SearchVariableRequest { bookmark: None, limit: None, ..request.clone() }.encode_to_vec();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
-use crate::engine::core::record::{NodeRunRecord, WfRunRecord};
+use crate::engine::core::record::{NodeRunRecord, WfRunRecord, WfSpecRecord};
 use crate::engine::core::run::archive;
 use crate::engine::core::run::failure::{Stage, Trouble, failure};
 use crate::engine::core::run::halt::has_ended;
@@ -49,7 +49,7 @@ pub struct Run<'t, 's> {
     pub run: RunRef,
     /// The WfRun itself; stored by [`Run::finish`].
     pub record: WfRunRecord,
-    specs: BTreeMap<String, Rc<lh::WfSpec>>,
+    specs: BTreeMap<String, Rc<WfSpecRecord>>,
     /// Threads that it neither lists nor has seen to their end, see [`archive`].
     pub unlisted: BTreeMap<i32, LhStatus>,
     /// Whether it had ended when it was taken in hand.
@@ -90,19 +90,18 @@ impl<'t, 's> Run<'t, 's> {
     }
 
     /// A version of a WfSpec that one of its threads runs.
-    pub fn spec(&mut self, spec: &lh::WfSpecId) -> Result<Rc<lh::WfSpec>, Fault> {
+    pub fn spec(&mut self, spec: &lh::WfSpecId) -> Result<Rc<WfSpecRecord>, Fault> {
         let text = id::wf_spec_text(spec);
         if let Some(known) = self.specs.get(&text) {
             return Ok(Rc::clone(known));
         }
         let stored = self.tx.read().wf_spec(spec)?.ok_or_else(|| damaged(format!("WfSpec {text}"), "missing"))?;
-        let stored = Rc::new(stored.message);
         self.specs.insert(text, Rc::clone(&stored));
         Ok(stored)
     }
 
     /// The WfSpec version of a thread.
-    pub fn spec_of_thread(&mut self, number: i32) -> Result<Rc<lh::WfSpec>, Fault> {
+    pub fn spec_of_thread(&mut self, number: i32) -> Result<Rc<WfSpecRecord>, Fault> {
         let spec = self.thread(number)?.wf_spec_id.clone().unwrap_or_default();
         self.spec(&spec)
     }
@@ -176,12 +175,13 @@ impl<'t, 's> Run<'t, 's> {
         let place = self.current_place(number)?;
         let mut node_run = self.node_run(place)?;
         let spec = self.spec_of_thread(number)?;
-        let visit = Visit::new(&spec, place, &node_run.message)?;
+        let spec = &spec.message;
+        let visit = Visit::new(spec, place, &node_run.message)?;
         if !node_run.message.failures.is_empty() {
             // Its handler is done: on to the next node, without the mutations of this one. What fails now finds no
             // handler any more.
             return match self.choose_edge(&visit, false) {
-                Ok(sink) => self.activate(&spec, &visit, &sink).map(|()| true),
+                Ok(sink) => self.activate(spec, &visit, &sink).map(|()| true),
                 Err(Trouble::Failure(failure)) => {
                     self.fail_node(&visit, node_run, failure, Stage::Unhandled).map(|()| true)
                 }
@@ -217,7 +217,7 @@ impl<'t, 's> Run<'t, 's> {
             return self.complete_thread(number).map(|()| true);
         }
         match self.choose_edge(&visit, true) {
-            Ok(sink) => self.activate(&spec, &visit, &sink)?,
+            Ok(sink) => self.activate(spec, &visit, &sink)?,
             Err(Trouble::Failure(failure)) => self.fail_node(&visit, node_run, failure, Stage::Leaving)?,
             Err(Trouble::Fault(fault)) => return Err(fault),
         }

@@ -170,8 +170,9 @@ impl Run<'_, '_> {
         self.tx.erase(key)?;
         self.unlisted.remove(&number);
         let spec = self.spec_of_thread(parent)?;
+        let spec = &spec.message;
         let given = queued.input_vars.into_iter().map(|(name, value)| (name, value.value)).collect();
-        self.start_thread(&spec, thread, given)?;
+        self.start_thread(spec, thread, given)?;
         Ok(true)
     }
 
@@ -198,6 +199,7 @@ impl Run<'_, '_> {
         self.archive(&mut |run, thread| {
             use lh::thread_retention_policy::ThreadGcPolicy;
             let spec = run.spec(&thread.wf_spec_id.clone().unwrap_or_default())?;
+            let spec = &spec.message;
             let policy =
                 spec.thread_specs.get(&thread.thread_spec_name).and_then(|spec| spec.retention_policy.as_ref());
             let seconds = policy.and_then(|policy| policy.thread_gc_policy.as_ref());

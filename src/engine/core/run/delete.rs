@@ -109,6 +109,7 @@ impl Run<'_, '_> {
     pub fn arm_retention(&mut self) -> Result<(), Fault> {
         let spec = self.record.message.wf_spec_id.clone().unwrap_or_default();
         let spec = self.spec(&spec)?;
+        let spec = &spec.message;
         let policy = spec.retention_policy.as_ref().and_then(|policy| policy.wf_gc_policy.as_ref());
         self.record.facts.delete_at = policy.map(|WfGcPolicy::SecondsAfterWfTermination(seconds)| {
             self.tx.context().now.saturating_add(seconds.max(&0).saturating_mul(1000))

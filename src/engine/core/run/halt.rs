@@ -184,7 +184,8 @@ impl Run<'_, '_> {
         let (place, node_run) = self.current_node(number)?;
         let failed = !node_run.message.failures.is_empty();
         let spec = self.spec_of_thread(number)?;
-        if !failed && !node::is_haltable(self, &Visit::new(&spec, place, &node_run.message)?, &node_run.message)? {
+        let spec = &spec.message;
+        if !failed && !node::is_haltable(self, &Visit::new(spec, place, &node_run.message)?, &node_run.message)? {
             return Ok(false);
         }
         self.mark_node(number, LhStatus::Halted)?;

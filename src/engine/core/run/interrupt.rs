@@ -25,6 +25,7 @@ pub fn interrupt(tx: &mut Tx<'_>, run: RunRef, event: &lh::ExternalEvent) -> Res
             continue;
         }
         let spec = run.spec_of_thread(number)?;
+        let spec = &spec.message;
         let thread_spec = spec.thread_specs.get(&run.thread(number)?.thread_spec_name);
         let is_it = |interrupt: &&lh::InterruptDef| {
             interrupt.external_event_def_id.as_ref().is_some_and(|wanted| wanted.name == def)

@@ -116,6 +116,7 @@ impl Run<'_, '_> {
         let old_name = self.thread(number)?.thread_spec_name.clone();
         let given = self.record.message.migration_variables.get(&old_name).cloned().unwrap_or_default();
         let spec = self.spec(&migration::destination(&to.plan))?;
+        let spec = &spec.message;
         let declared = spec.thread_specs.get(&to.thread).map(|thread| thread.variable_defs.as_slice());
         let mut values = Vec::new();
         for (name, assignment) in given.var_assignment_by_var_name {
@@ -140,6 +141,7 @@ impl Run<'_, '_> {
         let number = from.thread.cast_signed();
         let new_id = migration::destination(&to.plan);
         let spec = self.spec(&new_id)?;
+        let spec = &spec.message;
         let thread = self.thread_mut(number)?;
         thread.wf_spec_id = Some(new_id.clone());
         thread.thread_spec_name.clone_from(&to.thread);
@@ -156,7 +158,7 @@ impl Run<'_, '_> {
         }
         let position = from.position.checked_add(1).filter(|position| i32::try_from(*position).is_ok());
         let position = position.ok_or_else(|| Fault::Storage("there are no more node positions".to_owned()))?;
-        self.arrive(&spec, Place { position, ..from }, &to.node)
+        self.arrive(spec, Place { position, ..from }, &to.node)
     }
 
     /// Gives the thread a variable of the new version; one that it has keeps its value unless a new one was given for

@@ -140,7 +140,8 @@ impl Run<'_, '_> {
         self.abandon_handlers(number)?;
         let (place, node_run) = self.current_node(number)?;
         let spec = self.spec_of_thread(number)?;
-        let visit = Visit::new(&spec, place, &node_run.message)?;
+        let spec = &spec.message;
+        let visit = Visit::new(spec, place, &node_run.message)?;
         self.thread_mut(number)?.halt_reasons.clear();
         self.live_again(number, LhStatus::Running)?;
         let next = match skip {
@@ -151,7 +152,7 @@ impl Run<'_, '_> {
                 Err(Trouble::Fault(fault)) => return Err(fault.into()),
             },
         };
-        self.activate(&spec, &visit, &next)?;
+        self.activate(spec, &visit, &next)?;
         match self.current_node(number)?.1.message.failures.last() {
             Some(failure) => Err(not_rescued(failure)),
             None => Ok(()),

@@ -1,6 +1,7 @@
 //! Starting a WfRun: by RunWf, by a node of another one, by a schedule.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use prost_types::Timestamp;
 
@@ -19,7 +20,7 @@ const MAX_DEPTH: usize = 40;
 pub fn run_wf(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<lh::WfRun, Refusal> {
     let Admitted { spec, id, given } = admit(tx, request)?;
     let started = tx.at();
-    let run = begin(tx, &spec, id, started, given, None)?;
+    let run = begin(tx, &spec.message, id, started, given, None)?;
     advance::settle(tx)?;
     match tx.read().wf_run(run)? {
         Some(record) => Ok(record.message),
@@ -30,7 +31,7 @@ pub fn run_wf(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<lh::WfRun, R
 /// A RunWf request that was looked through.
 pub struct Admitted {
     /// The WfSpec.
-    pub spec: lh::WfSpec,
+    pub spec: Rc<WfSpecRecord>,
     /// The id of the WfRun.
     pub id: lh::WfRunId,
     /// Its inputs.
@@ -46,7 +47,7 @@ pub fn admit(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<Admitted, Ref
         return Err(Refusal::invalid("Optional argument 'id' must be a valid hostname"));
     }
     let spec = find_spec(&tx.read(), &request.wf_spec_name, request.major_version, request.revision)?;
-    let spec = spec.ok_or_else(|| Refusal::not_found("Couldn't find specified WfSpec"))?.message;
+    let spec = spec.ok_or_else(|| Refusal::not_found("Couldn't find specified WfSpec"))?;
     let id = lh::WfRunId {
         id: request.id.unwrap_or_else(|| tx.new_guid()),
         parent_wf_run_id: request.parent_wf_run_id.map(Box::new),
@@ -54,7 +55,7 @@ pub fn admit(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<Admitted, Ref
     if tx.read().run_ref(&id)?.is_some() {
         return Err(Refusal::exists(format!("WfRun with id {} already exists!", id.id)));
     }
-    check_parent(tx, &spec, &id)?;
+    check_parent(tx, &spec.message, &id)?;
     if let Some(wrong) = too_deep(&id) {
         return Err(Refusal::precondition(wrong));
     }
@@ -64,9 +65,10 @@ pub fn admit(tx: &mut Tx<'_>, request: lh::RunWfRequest) -> Result<Admitted, Ref
     {
         return Err(Refusal::precondition(wrong));
     }
-    let thread_name = &spec.entrypoint_thread_name;
-    let thread = spec.thread_specs.get(thread_name).cloned().unwrap_or_default();
-    let given = inputs::check(&tx.read(), thread_name, &thread, request.variables)?;
+    let thread_name = &spec.message.entrypoint_thread_name;
+    let none = lh::ThreadSpec::default();
+    let thread = spec.message.thread_specs.get(thread_name).unwrap_or(&none);
+    let given = inputs::check(&tx.read(), thread_name, thread, request.variables)?;
     Ok(Admitted { spec, id, given })
 }
 
@@ -113,7 +115,7 @@ pub fn find_spec(
     name: &str,
     major: Option<i32>,
     revision: Option<i32>,
-) -> Result<Option<WfSpecRecord>, Fault> {
+) -> Result<Option<Rc<WfSpecRecord>>, Fault> {
     match (major, revision) {
         (Some(major_version), Some(revision)) => {
             let id = lh::WfSpecId { name: name.to_owned(), major_version, revision };

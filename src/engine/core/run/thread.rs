@@ -170,8 +170,9 @@ impl Run<'_, '_> {
         let place = self.current_place(failed)?;
         let mut node_run = self.node_run(place)?;
         let spec = self.spec_of_thread(failed)?;
+        let spec = &spec.message;
         if !spec.thread_specs.contains_key(&handler_spec) {
-            let visit = Visit::new(&spec, place, &node_run.message)?;
+            let visit = Visit::new(spec, place, &node_run.message)?;
             let missing =
                 failure("INTERNAL_ERROR", &format!("There is no ThreadSpec {handler_spec} to handle the failure"));
             return self.fail_node(&visit, node_run, missing, Stage::Unhandled);
@@ -223,6 +224,7 @@ impl Run<'_, '_> {
         let number = self.next_number()?;
         self.record.message.greatest_threadrun_number = number;
         let spec = self.spec_of_thread(under)?;
+        let spec = &spec.message;
         let parent = self.thread_mut(under)?;
         parent.child_thread_ids.push(number);
         let wf_spec_id = parent.wf_spec_id.clone();
@@ -230,7 +232,7 @@ impl Run<'_, '_> {
         if thread.r#type() == ThreadType::Child && self.is_full()? {
             self.enqueue(thread, given)?;
         } else {
-            self.start_thread(&spec, thread, given)?;
+            self.start_thread(spec, thread, given)?;
         }
         Ok(number)
     }

@@ -17,7 +17,7 @@ use cron::Cron;
 /// ScheduleWf: a schedule of the same id is replaced.
 pub fn schedule_wf(tx: &mut Tx<'_>, request: lh::ScheduleWfRequest) -> Result<lh::ScheduledWfRun, Refusal> {
     let (name, major, revision) = (request.wf_spec_name, request.major_version, request.revision);
-    let spec = run::find_spec(&tx.read(), &name, major, revision)?.and_then(|record| record.message.id);
+    let spec = run::find_spec(&tx.read(), &name, major, revision)?.and_then(|record| record.message.id.clone());
     let spec = spec.ok_or_else(|| {
         let or_null = |number: Option<i32>| number.map_or("null".to_owned(), |number| number.to_string());
         Refusal::invalid(format!("WfSpec {name} {}.{} does not exist", or_null(major), or_null(revision)))
@@ -75,7 +75,7 @@ pub fn due(tx: &mut Tx<'_>, owner: ObjKey) -> Result<(), Refusal> {
     match run::admit(tx, request) {
         Ok(admitted) => {
             let started = tx.now();
-            run::begin(tx, &admitted.spec, admitted.id, started, admitted.given, None)?;
+            run::begin(tx, &admitted.spec.message, admitted.id, started, admitted.given, None)?;
         }
         Err(refusal) if matches!(refusal.code, tonic::Code::DataLoss | tonic::Code::Unavailable) => {
             return Err(refusal);

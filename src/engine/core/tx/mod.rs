@@ -13,7 +13,6 @@ use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::command::{Actor, Channel, Context, Proof, Refusal};
 use crate::engine::core::definition::principal;
 use crate::engine::core::derive::{self, Derived, Derives};
-use crate::engine::core::index::KeyRows;
 use crate::engine::core::key::{self, ObjKey, RunRef, Word, damaged};
 use crate::engine::core::metric::Sample;
 use crate::engine::core::read::{DEFAULT_TENANT, Reader};
@@ -64,6 +63,10 @@ pub struct Tx<'a> {
     queue_turn: Option<u64>,
     effects: Effects,
     measured: Vec<Sample>,
+    /// What follows from the objects that this command stored: storing one again needs no look at it.
+    derived: BTreeMap<ObjKey, Derived>,
+    /// WfRuns that this command created: nothing of them was stored before.
+    created: BTreeSet<RunRef>,
 }
 
 /// What a command tells beside its reply, once it is durable.
@@ -95,6 +98,8 @@ impl<'a> Tx<'a> {
             queue_turn: None,
             effects: Effects::default(),
             measured: Vec::new(),
+            derived: BTreeMap::new(),
+            created: BTreeSet::new(),
         }
     }
 
@@ -240,12 +245,17 @@ impl<'a> Tx<'a> {
         Record<M, F>: Derives,
     {
         if record.derives() {
-            let old = match self.overlay.get(Table::Obj, &key.bytes())? {
-                Some(bytes) => self.derive(key, &Record::<M, F>::decode(key, &bytes)?)?,
-                None => Derived::default(),
+            let old = match self.derived.remove(&key) {
+                Some(derived) => derived,
+                None if self.created.contains(&RunRef(key.scope)) => Derived::default(),
+                None => match self.overlay.get(Table::Obj, &key.bytes())? {
+                    Some(bytes) => self.derive(key, &Record::<M, F>::decode(key, &bytes)?)?,
+                    None => Derived::default(),
+                },
             };
             let new = self.derive(key, record)?;
-            self.replace(old, new)?;
+            self.replace(old, &new)?;
+            self.derived.insert(key, new);
         }
         self.overlay.put(Table::Obj, key.bytes(), record.encode(key));
         Ok(())
@@ -256,7 +266,8 @@ impl<'a> Tx<'a> {
         let Some(bytes) = self.overlay.get(Table::Obj, &key.bytes())? else { return Ok(()) };
         let tenant = self.tenant_of(key);
         let old = derive::of(key, &bytes, tenant, &mut |word, text| self.intern_for(tenant, word, text))?;
-        self.replace(old, Derived::default())?;
+        self.replace(old, &Derived::default())?;
+        self.derived.remove(&key);
         self.overlay.remove(Table::Obj, key.bytes());
         Ok(())
     }
@@ -264,7 +275,7 @@ impl<'a> Tx<'a> {
     /// Writes the rows that follow from a stored object, where none of them is.
     pub(super) fn derive_again(&mut self, key: ObjKey, bytes: &[u8], tenant: u32) -> Result<(), Fault> {
         let rows = derive::of(key, bytes, tenant, &mut |word, text| self.intern_for(tenant, word, text))?;
-        self.replace(Derived::default(), rows)
+        self.replace(Derived::default(), &rows)
     }
 
     /// The rows below the objects, for upkeep alone: a command stores objects.
@@ -283,23 +294,23 @@ impl<'a> Tx<'a> {
     }
 
     /// Replaces rows, and counts those that are counted.
-    fn replace(&mut self, old: Derived, new: Derived) -> Result<(), Fault> {
+    fn replace(&mut self, old: Derived, new: &Derived) -> Result<(), Fault> {
         let mut counts: BTreeMap<[u8; 6], i64> = BTreeMap::new();
-        for (key, times) in new.counts {
-            *counts.entry(key).or_default() += i64::try_from(times).unwrap_or(i64::MAX);
+        for (key, times) in &new.counts {
+            *counts.entry(*key).or_default() += i64::try_from(*times).unwrap_or(i64::MAX);
         }
         for (key, times) in old.counts {
             *counts.entry(key).or_default() -= i64::try_from(times).unwrap_or(i64::MAX);
         }
         let mut old_rows = old.rows;
-        for (row, value) in new.rows {
-            let (index, attribute, status, ordinal) = row;
-            match old_rows.remove(&row) {
-                Some(same) if same == value => continue,
+        for (row, value) in &new.rows {
+            let (index, attribute, status, ordinal) = *row;
+            match old_rows.remove(row) {
+                Some(same) if same == *value => continue,
                 Some(_) => {}
                 None => *counts.entry(key::count(index, attribute, status)).or_default() += 1,
             }
-            self.overlay.put(Table::Idx, key::idx(index, attribute, status, ordinal), value);
+            self.overlay.put(Table::Idx, key::idx(index, attribute, status, ordinal), value.as_slice());
         }
         for ((index, attribute, status, ordinal), _) in old_rows {
             self.overlay.remove(Table::Idx, key::idx(index, attribute, status, ordinal));
@@ -308,23 +319,26 @@ impl<'a> Tx<'a> {
         for (key, change) in counts {
             self.change_count(key, change)?;
         }
-        self.replace_rows(Table::KeyIdx, old.keys, new.keys);
-        let bytes = |ids: BTreeMap<Vec<u8>, u64>| ids.into_iter().map(|(key, at)| (key, at.to_be_bytes().to_vec()));
-        self.replace_rows(Table::Ids, bytes(old.ids).collect(), bytes(new.ids).collect());
-        let bytes =
-            |timers: BTreeMap<Vec<u8>, u32>| timers.into_iter().map(|(key, to)| (key, to.to_be_bytes().to_vec()));
-        self.replace_rows(Table::Timer, bytes(old.timers).collect(), bytes(new.timers).collect());
+        self.replace_rows(Table::KeyIdx, old.keys, &new.keys, Vec::clone);
+        self.replace_rows(Table::Ids, old.ids, &new.ids, |at| at.to_be_bytes().to_vec());
+        self.replace_rows(Table::Timer, old.timers, &new.timers, |tenant| tenant.to_be_bytes().to_vec());
         Ok(())
     }
 
-    fn replace_rows(&mut self, table: Table, old: KeyRows, new: KeyRows) {
-        for key in old.keys().filter(|key| !new.contains_key(*key)) {
-            self.overlay.remove(table, key.clone());
-        }
+    fn replace_rows<V: PartialEq>(
+        &mut self,
+        table: Table,
+        old: BTreeMap<Vec<u8>, V>,
+        new: &BTreeMap<Vec<u8>, V>,
+        bytes: impl Fn(&V) -> Vec<u8>,
+    ) {
         for (key, value) in new {
-            if old.get(&key) != Some(&value) {
-                self.overlay.put(table, key, value);
+            if old.get(key) != Some(value) {
+                self.overlay.put(table, key.as_slice(), bytes(value));
             }
+        }
+        for key in old.into_keys().filter(|key| !new.contains_key(key)) {
+            self.overlay.remove(table, key);
         }
     }
 

@@ -41,6 +41,7 @@ impl Tx<'_> {
     /// Creates a WfRun, whose id must be free, and gives its ordinal. Facts about tenant and actor are filled in.
     pub fn create_wf_run(&mut self, run: &lh::WfRun) -> Result<(RunRef, WfRunRecord), Fault> {
         let ordinal = RunRef(self.next_ordinal(run.start_time.as_ref())?);
+        self.created.insert(ordinal);
         let parent = match run.id.as_ref().and_then(|id| id.parent_wf_run_id.as_deref()) {
             Some(parent) => self.read().wf_run_by_id(parent)?,
             None => None,

@@ -23,12 +23,13 @@ pub fn complete(tx: &mut Tx<'_>, request: lh::CompleteUserTaskRunRequest) -> Res
         return Err(Refusal::invalid("The userId must be provided."));
     }
     let def = definition(tx, &record)?;
-    let given = results::check(&def, request.results)?;
+    let def = &def.message;
+    let given = results::check(def, request.results)?;
     if record.message.user_id.as_ref() != Some(&request.user_id) {
         let group = record.message.user_group.clone();
         life::assign(tx, run, place, &mut record, Some(request.user_id), group)?;
     }
-    record.message.results = results::merge(&def, &record.message.results, given);
+    record.message.results = results::merge(def, &record.message.results, given);
     life::end(&mut record, UserTaskRunStatus::Done);
     life::append(tx, run, place, &mut record, Event::Completed(UteCompleted {}))?;
     life::check_size(&record, Room::End)?;
@@ -53,11 +54,12 @@ fn is_repeat(
         return Ok(false);
     }
     let def = definition(tx, record)?;
-    let Ok(given) = results::check(&def, given) else { return Ok(false) };
+    let def = &def.message;
+    let Ok(given) = results::check(def, given) else { return Ok(false) };
     let events = tx.read().user_task_events(run, place)?;
     let draft = events.into_iter().rev().find_map(|event| match event.message.event {
         Some(Event::Saved(saved)) => Some(saved.results),
         _ => None,
     });
-    Ok(results::merge(&def, &draft.unwrap_or_default(), given) == record.message.results)
+    Ok(results::merge(def, &draft.unwrap_or_default(), given) == record.message.results)
 }

@@ -76,6 +76,7 @@ pub fn is_for_owners(node: &lh::UserTaskNode) -> bool {
 pub fn node_of(run: &mut Run<'_, '_>, place: Place) -> Result<lh::UserTaskNode, Fault> {
     let node_run = run.node_run(place)?.message;
     let spec = run.spec(&node_run.wf_spec_id.unwrap_or_default())?;
+    let spec = &spec.message;
     let thread = spec.thread_specs.get(&node_run.thread_spec_name);
     match thread.and_then(|thread| thread.nodes.get(&node_run.node_name)?.node.as_ref()) {
         Some(Kind::UserTask(node)) => Ok(node.clone()),

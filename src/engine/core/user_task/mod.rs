@@ -18,9 +18,11 @@ pub use complete::complete;
 pub use results::output;
 pub use save::save;
 
+use std::rc::Rc;
+
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
-use crate::engine::core::record::UserTaskRunRecord;
+use crate::engine::core::record::{UserTaskDefRecord, UserTaskRunRecord};
 use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx};
 
 /// A stored UserTaskRun and where it lives; NOT_FOUND with this text where there is none.
@@ -33,10 +35,10 @@ fn find(
 }
 
 /// The definition that a UserTaskRun was made with, also when it is deleted by now.
-pub fn definition(tx: &Tx<'_>, record: &UserTaskRunRecord) -> Result<lh::UserTaskDef, Fault> {
+pub fn definition(tx: &Tx<'_>, record: &UserTaskRunRecord) -> Result<Rc<UserTaskDefRecord>, Fault> {
     let id = record.message.user_task_def_id.clone().unwrap_or_default();
     let stored = tx.read().user_task_def(&id)?;
-    Ok(stored.ok_or_else(|| damaged(format!("UserTaskDef {} version {}", id.name, id.version), "missing"))?.message)
+    stored.ok_or_else(|| damaged(format!("UserTaskDef {} version {}", id.name, id.version), "missing"))
 }
 
 /// The UserTaskRun as Get answers it after this command.

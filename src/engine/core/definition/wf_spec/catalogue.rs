@@ -175,15 +175,15 @@ impl Catalogue {
     fn learn_child(&mut self, reader: &Reader<'_>, child: &lh::RunChildWfNode) -> Result<(), Fault> {
         let Some(Named::WfSpecName(name)) = &child.wf_spec else { return Ok(()) };
         let Some(record) = reader.latest_wf_spec(name, Some(child.major_version), false)? else { return Ok(()) };
-        let spec = record.message;
-        let outputs = typing::outputs_of(&spec, &Self::without_children(reader, &spec.thread_specs)?);
+        let spec = &record.message;
+        let outputs = typing::outputs_of(spec, &Self::without_children(reader, &spec.thread_specs)?);
         let output = match outputs.as_slice() {
             [Output::Value(known)] => known.clone(),
             _ => None,
         };
         let entrypoint = spec.thread_specs.get(&spec.entrypoint_thread_name);
         let inputs = entrypoint.map(|thread| thread.variable_defs.clone()).unwrap_or_default();
-        let child_spec = Child { entrypoint_name: spec.entrypoint_thread_name, inputs, output };
+        let child_spec = Child { entrypoint_name: spec.entrypoint_thread_name.clone(), inputs, output };
         self.children.insert((name.clone(), child.major_version), child_spec);
         Ok(())
     }

@@ -20,6 +20,7 @@ pub use catalogue::task_defs;
 pub(super) use validate::normalize_var;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::api::{littlehorse as lh, store::v1 as store};
 use crate::engine::core::id::is_valid_name;
@@ -43,7 +44,7 @@ pub fn put(tx: &mut Tx<'_>, request: lh::PutWfSpecRequest) -> Result<lh::WfSpec,
         ..Default::default()
     };
     validate::wf_spec(&tx.read(), &mut candidate)?;
-    let latest = tx.read().latest_wf_spec(&name, None, false)?.map(|record| record.message);
+    let latest = tx.read().latest_wf_spec(&name, None, false)?.map(|record| record.message.clone());
     let before = latest.as_ref().map_or(&[][..], |latest| latest.frozen_variables.as_slice());
     candidate.frozen_variables = freeze(&candidate, before)?;
     check_parent(tx, &candidate)?;
@@ -69,7 +70,8 @@ pub fn put(tx: &mut Tx<'_>, request: lh::PutWfSpecRequest) -> Result<lh::WfSpec,
 pub fn delete(tx: &mut Tx<'_>, request: lh::DeleteWfSpecRequest) -> Result<(), Refusal> {
     let id = request.id.unwrap_or_default();
     let stored = tx.read().wf_spec(&id)?.filter(|record| record.facts.deleted.is_none());
-    let mut record = stored.ok_or_else(|| Refusal::not_found("Couldn't find provided WfSpecModel"))?;
+    let mut record =
+        Rc::unwrap_or_clone(stored.ok_or_else(|| Refusal::not_found("Couldn't find provided WfSpecModel"))?);
     record.facts.deleted = Some(store::Deletion { by: Some(tx.actor()), at: tx.context().now });
     tx.put_wf_spec(&record)?;
     Ok(())
@@ -116,7 +118,7 @@ fn next_version(
     updates: lh::AllowedUpdateType,
 ) -> Result<(i32, i32), Refusal> {
     let newest = |major| -> Result<Option<lh::WfSpecId>, Fault> {
-        Ok(tx.read().latest_wf_spec(name, major, true)?.and_then(|record| record.message.id))
+        Ok(tx.read().latest_wf_spec(name, major, true)?.and_then(|record| record.message.id.clone()))
     };
     let after = |number: i32| {
         number.checked_add(1).ok_or_else(|| Refusal::exhausted(format!("WfSpec {name} has no more version numbers")))

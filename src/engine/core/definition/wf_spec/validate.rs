@@ -127,7 +127,8 @@ fn inherited_variables(reader: &Reader<'_>, spec: &lh::WfSpec) -> Result<(), Ref
         };
         let (parent_name, major) = (&parent.wf_spec_name, parent.wf_spec_major_version);
         let stored = reader.latest_wf_spec(parent_name, Some(major), false)?;
-        let parent = stored.ok_or_else(|| no_parent(parent_name))?.message;
+        let parent = stored.ok_or_else(|| no_parent(parent_name))?;
+        let parent = &parent.message;
         let declared = parent.thread_specs.get(&parent.entrypoint_thread_name);
         match declared.and_then(|thread| thread.variable_defs.iter().find(|def| var_name(def) == name)) {
             None => {

@@ -32,7 +32,8 @@ pub fn arrive(
         None => return Err(Trouble::new("CHILD_FAILURE", "The node names no WfSpec")),
     };
     let spec = run.tx.read().latest_wf_spec(&name, major, false)?;
-    let spec = spec.ok_or_else(|| Trouble::new("CHILD_FAILURE", &format!("Couldn't find WfSpec {name}")))?.message;
+    let spec = spec.ok_or_else(|| Trouble::new("CHILD_FAILURE", &format!("Couldn't find WfSpec {name}")))?;
+    let spec = &spec.message;
     let own = match &node.child_id {
         Some(assignment) => text(run, thread, assignment, "id of child WfRun")?,
         None => run.tx.new_guid(),
@@ -59,7 +60,7 @@ pub fn arrive(
     let now = run.tx.now();
     child.child_wf_run_id = Some(child_id.clone());
     child.wf_spec_id.clone_from(&spec.id);
-    let begun = start::begin(run.tx, &spec, child_id, now, given, Some(trigger))?;
+    let begun = start::begin(run.tx, spec, child_id, now, given, Some(trigger))?;
     run.tx.child_started(begun);
     node_run.node_type = Some(NodeType::RunChildWf(child));
     Ok(())

@@ -85,7 +85,7 @@ pub fn check(run: &mut Run<'_, '_>, visit: &Visit<'_>, node_run: &lh::NodeRun) -
         UserTaskRunStatus::Unassigned | UserTaskRunStatus::Assigned => Ok(Progress::Waiting),
         UserTaskRunStatus::Done => {
             let def = user_task::definition(run.tx, &record)?;
-            let output = user_task::output(&def, &record.message.results);
+            let output = user_task::output(&def.message, &record.message.results);
             Ok(Progress::Done(Some(Some(output.map_err(|wrong| damaged(format!("{:?}", node_run.id), wrong.0))?))))
         }
         UserTaskRunStatus::Cancelled => {
