@@ -191,7 +191,7 @@ impl<'t, 's> Run<'t, 's> {
         let before = node_run.clone();
         let output = match node::check(self, &visit, &mut node_run) {
             Ok(Progress::Waiting) => {
-                if Self::is_moved_while_waiting(visit.node)
+                if Self::is_moved_while_waiting(&node_run.message)
                     && let Some(to) = self.next_move(number, visit.node_name)?
                 {
                     return self.move_waiting(&visit, node_run, to).map(|()| true);

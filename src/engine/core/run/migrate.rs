@@ -14,6 +14,7 @@ use crate::engine::core::{Fault, Place};
 use lh::LhStatus;
 use lh::node::Node;
 use lh::node_run::NodeType;
+use lh::wait_for_threads_run::WaitingThreadStatus as Waiting;
 
 /// Where a thread goes on.
 pub struct Move {
@@ -82,21 +83,40 @@ impl Run<'_, '_> {
         }
         node_run.message.status = LhStatus::Halted.into();
         self.tx.put_node_run(self.run, visit.place, &node_run)?;
-        self.go_over(visit.place, to, values)
+        self.go_over(visit.place, to, values)?;
+        match node_run.message.node_type {
+            Some(NodeType::WaitForThreads(left)) => self.keep_handled(visit.thread(), &left),
+            _ => Ok(()),
+        }
     }
 
-    /// Whether the plan moves threads that wait on a node of this kind.
-    pub fn is_moved_while_waiting(node: &lh::Node) -> bool {
-        matches!(
-            node.node,
+    /// Lets a node that a thread moved to know which failed threads the one that it left has handled.
+    fn keep_handled(&mut self, number: i32, left: &lh::WaitForThreadsRun) -> Result<(), Fault> {
+        let place = self.current_place(number)?;
+        let mut node_run = self.node_run(place)?;
+        let Some(NodeType::WaitForThreads(wait)) = &mut node_run.message.node_type else { return Ok(()) };
+        for entry in &mut wait.threads {
+            let number = entry.thread_run_number;
+            let handled = left.threads.iter().filter(|old| old.failure_handler_thread_run_id.is_some());
+            if let Some(old) = handled.into_iter().find(|old| old.thread_run_number == number) {
+                entry.clone_from(old);
+            }
+        }
+        self.tx.put_node_run(self.run, place, &node_run)
+    }
+
+    /// Whether a plan moves a thread that waits so. The handler of a failed thread is waited for: the new node would
+    /// start another one.
+    pub fn is_moved_while_waiting(node_run: &lh::NodeRun) -> bool {
+        match &node_run.node_type {
+            Some(NodeType::WaitForThreads(wait)) => {
+                wait.threads.iter().all(|entry| entry.waiting_status() != Waiting::ThreadHandlingFailure)
+            }
             Some(
-                Node::ExternalEvent(_)
-                    | Node::UserTask(_)
-                    | Node::WaitForCondition(_)
-                    | Node::WaitForThreads(_)
-                    | Node::Sleep(_)
-            )
-        )
+                NodeType::ExternalEvent(_) | NodeType::UserTask(_) | NodeType::WaitForCondition(_) | NodeType::Sleep(_),
+            ) => true,
+            _ => false,
+        }
     }
 
     /// Lets a thread that leaves a node arrive at the new node instead of the next one.

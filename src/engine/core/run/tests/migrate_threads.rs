@@ -127,6 +127,31 @@ fn a_thread_that_never_goes_on_holds_no_migration_up() {
 }
 
 #[test]
+fn a_failed_thread_is_handled_once_in_spite_of_a_migration() {
+    use super::threads::wait_for;
+    let mut bench = Bench::default();
+    bench.form("form", &[]);
+    let mut wait = wait_for(&[lit(i(1)), lit(i(2))], lh::WaitForThreadsStrategy::WaitForAll);
+    wait.per_thread_failure_handlers = vec![handler("fix")];
+    let nodes = [("k1", start("kid")), ("k2", start("kid")), ("wait", Kind::WaitForThreads(wait))];
+    let (main, kid) = (chain(&nodes), chain(&[("work", ask(lit(s("cid"))))]));
+    let fix = chain(&[("repair", ask(lit(s("boss"))))]);
+    let threads = |main: &lh::ThreadSpec| [("main", main.clone()), ("kid", kid.clone()), ("fix", fix.clone())];
+    bench.flow("flow", &threads(&main)).unwrap();
+    bench.run("flow", "run", &[]).unwrap();
+    bench.flow("flow", &threads(&declaring(main, "more"))).unwrap();
+    bench.must(plan(&[("main", &["wait"])]));
+    bench.cancel(&task_id("run", "1-1")).unwrap();
+    let run = apply(&mut bench, &[]).unwrap();
+    assert_eq!((revisions(&run), run.thread_runs[0].current_node_position), (vec![0; 4], 3), "its handler works");
+    bench.complete(&task_id("run", "3-1"), "boss", &[]).unwrap();
+    let run = bench.wf_run("run").unwrap();
+    assert_eq!((revisions(&run), run.thread_runs[0].current_node_position), (vec![1, 0, 0, 0], 4), "no second handler");
+    bench.complete(&task_id("run", "2-1"), "cid", &[]).unwrap();
+    assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Completed);
+}
+
+#[test]
 fn values_are_for_the_variables_of_their_own_thread() {
     let mut bench = Bench::default();
     bench.form("form", &[]);
