@@ -6,11 +6,15 @@
 use super::halt::{resume, stop};
 use super::threads::{start, wait_for};
 use super::*;
+use crate::api::store::v1 as store;
 use crate::engine::core::{check, query};
 use lh::exit_node::Result as Exit;
+use lh::report_task_run::Result as Reported;
 use lh::sleep_node::SleepLength;
+use lh::task_node::TaskToExecute;
 use lh::thread_halt_reason::Reason;
-use lh::{UserTaskRunStatus, WaitForThreadsStrategy};
+use lh::thread_retention_policy::ThreadGcPolicy;
+use lh::{TaskStatus, WaitForThreadsStrategy};
 use tonic::Code;
 
 #[derive(Clone, Debug)]
@@ -19,7 +23,15 @@ enum Part {
     Sleep(i64),
     Event(Option<i64>),
     Start,
+    /// Two threads, one for each item of a list.
+    Each,
     Wait(WaitForThreadsStrategy, bool),
+    /// A task for a worker.
+    Task,
+    /// Runs another workflow, which asks.
+    Child,
+    /// Waits for the last of those.
+    WaitChild,
     Nop,
 }
 
@@ -30,6 +42,8 @@ type Step = (Part, bool);
 struct Thread {
     parts: Vec<Step>,
     throws: bool,
+    /// Seconds after its end when it leaves the run.
+    retention: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,8 +63,16 @@ enum Move {
     Resume(i32),
     Rescue(i32, bool),
     Event(bool),
+    Claim,
+    Report(usize, TaskStatus),
     Pass(i64),
     Migrate,
+}
+
+/// An engine, and what its worker has in hand.
+struct World {
+    bench: Bench,
+    claimed: Vec<lh::ScheduledTask>,
 }
 
 fn parts(starts: bool, most: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -62,7 +84,11 @@ fn parts(starts: bool, most: usize) -> impl Strategy<Value = Vec<Step>> {
         4 => Just(Part::Ask),
         1 => (0i64..5).prop_map(Part::Sleep),
         2 => prop::option::of(1i64..5).prop_map(Part::Event),
+        2 => Just(Part::Task),
+        1 => Just(Part::Child),
+        1 => Just(Part::WaitChild),
         3 => Just(if starts { Part::Start } else { Part::Nop }),
+        1 => Just(if starts { Part::Each } else { Part::Nop }),
         3 => (strategy(), any::<bool>()).prop_map(move |(how, handles)| {
             if starts { Part::Wait(how, handles) } else { Part::Nop }
         }),
@@ -71,7 +97,12 @@ fn parts(starts: bool, most: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn any_thread(starts: bool, most: usize) -> impl Strategy<Value = Thread> {
-    (parts(starts, most), prop::bool::weighted(0.2)).prop_map(|(parts, throws)| Thread { parts, throws })
+    let retention = prop::option::weighted(0.2, 0i64..4);
+    (parts(starts, most), prop::bool::weighted(0.2), retention).prop_map(|(parts, throws, retention)| Thread {
+        parts,
+        throws,
+        retention,
+    })
 }
 
 fn any_flow() -> impl Strategy<Value = Flow> {
@@ -89,16 +120,23 @@ fn any_move() -> impl Strategy<Value = Move> {
         3 => (0i32..6).prop_map(Move::Resume),
         2 => (0i32..6, any::<bool>()).prop_map(|(thread, skip)| Move::Rescue(thread, skip)),
         3 => any::<bool>().prop_map(Move::Event),
+        3 => Just(Move::Claim),
+        3 => (0usize..3, any_outcome()).prop_map(|(number, outcome)| Move::Report(number, outcome)),
         3 => (0i64..6_000).prop_map(Move::Pass),
         1 => Just(Move::Migrate),
     ]
+}
+
+fn any_outcome() -> impl Strategy<Value = TaskStatus> {
+    use TaskStatus::{TaskException, TaskFailed, TaskSuccess};
+    prop::sample::select(vec![TaskSuccess, TaskSuccess, TaskFailed, TaskException])
 }
 
 const NAMES: [&str; 3] = ["main", "a", "b"];
 
 fn spec_of(thread: &Thread, child: Option<&str>) -> lh::ThreadSpec {
     let mut nodes: Vec<(String, Kind)> = Vec::new();
-    let mut started: Vec<String> = Vec::new();
+    let (mut started, mut last_child): (Vec<String>, Option<String>) = (Vec::new(), None);
     for (number, (part, _)) in thread.parts.iter().enumerate() {
         let name = format!("n{number}");
         let node = match (part, child) {
@@ -124,7 +162,33 @@ fn spec_of(thread: &Thread, child: Option<&str>) -> lh::ThreadSpec {
                 }
                 Kind::WaitForThreads(wait)
             }
-            (Part::Nop | Part::Start | Part::Wait(..), _) => nop(),
+            (Part::Each, Some(child)) => Kind::StartMultipleThreads(lh::StartMultipleThreadsNode {
+                thread_spec_name: child.into(),
+                iterable: Some(lit(Some(Value::JsonArr("[1,2]".into())))),
+                ..Default::default()
+            }),
+            (Part::Task, _) => Kind::Task(lh::TaskNode {
+                task_to_execute: Some(TaskToExecute::TaskDefId(lh::TaskDefId { name: "work".into() })),
+                timeout_seconds: 3,
+                retries: 1,
+                ..Default::default()
+            }),
+            (Part::Child, _) => {
+                last_child = Some(name.clone());
+                Kind::RunChildWf(lh::RunChildWfNode {
+                    wf_spec: Some(lh::run_child_wf_node::WfSpec::WfSpecName("other".into())),
+                    major_version: -1,
+                    ..Default::default()
+                })
+            }
+            (Part::WaitChild, _) => match &last_child {
+                Some(node) => Kind::WaitForChildWf(lh::WaitForChildWfNode {
+                    child_wf_run_id: Some(lh::VariableAssignment { path: None, ..out(node, "$") }),
+                    child_wf_run_source_node: node.clone(),
+                }),
+                None => nop(),
+            },
+            (Part::Nop | Part::Start | Part::Each | Part::Wait(..), _) => nop(),
         };
         nodes.push((name, node));
     }
@@ -135,6 +199,9 @@ fn spec_of(thread: &Thread, child: Option<&str>) -> lh::ThreadSpec {
             spec = with(spec, &format!("n{number}"), |node| node.failure_handlers = vec![handler("fix")]);
         }
     }
+    spec.retention_policy = thread.retention.map(|seconds| lh::ThreadRetentionPolicy {
+        thread_gc_policy: Some(ThreadGcPolicy::SecondsAfterThreadTermination(seconds)),
+    });
     if thread.throws {
         let failure = lh::FailureDef { failure_name: "oops".into(), message: "thrown".into(), content: None };
         let exit = lh::ExitNode { result: Some(Exit::FailureDef(failure)) };
@@ -163,9 +230,12 @@ fn specs(flow: &Flow) -> Vec<(&'static str, lh::ThreadSpec)> {
 }
 
 /// Two versions of the flow, a plan from one to the other, and a run of the first.
-fn begun(flow: &Flow) -> Bench {
+fn begun(flow: &Flow) -> World {
     let mut bench = Bench::default();
     bench.form("form", &[]);
+    bench.must(lh::PutTaskDefRequest { name: "work".into(), ..Default::default() });
+    let asking = Kind::UserTask(user_task(Some(lit(s("ann"))), None));
+    bench.flow("other", &[("main", chain(&[("ask", asking)]))]).unwrap();
     for name in ["go", "int"] {
         bench.must(lh::PutExternalEventDefRequest { name: name.into(), ..Default::default() });
     }
@@ -192,16 +262,18 @@ fn begun(flow: &Flow) -> Bench {
         revision: 1,
         thread_migrations,
     });
-    bench
+    World { bench, claimed: Vec::new() }
 }
 
+/// The open user tasks, of child runs as well.
 fn open_tasks(bench: &Bench) -> Vec<lh::UserTaskRunId> {
-    let request =
-        lh::ListUserTaskRunRequest { wf_run_id: Some(run_id("run")), limit: Some(1000), ..Default::default() };
-    let tasks = query::list_user_task_runs(&bench.state, "default", request).unwrap().results;
-    let is_open =
-        |task: &lh::UserTaskRun| matches!(task.status(), UserTaskRunStatus::Assigned | UserTaskRunStatus::Unassigned);
-    tasks.into_iter().filter(is_open).map(|task| task.id.unwrap()).collect()
+    let request = lh::SearchUserTaskRunRequest {
+        user_id: Some("ann".into()),
+        status: Some(lh::UserTaskRunStatus::Assigned.into()),
+        limit: Some(1000),
+        ..Default::default()
+    };
+    query::search_user_task_run(&bench.state, "default", request).unwrap().results
 }
 
 fn event(bench: &mut Bench, name: &str) -> Result<(), Refusal> {
@@ -213,7 +285,38 @@ fn event(bench: &mut Bench, name: &str) -> Result<(), Refusal> {
     bench.give(request).map(drop)
 }
 
-fn make(bench: &mut Bench, step: &Move) -> Result<(), Refusal> {
+fn claim(world: &mut World) -> bool {
+    let request = store::ClaimTask { task_def_name: "work".into(), task_worker_id: "w".into(), ..Default::default() };
+    let answer: lh::PollTaskResponse = world.bench.must(request).try_into().unwrap();
+    let found = answer.result.is_some();
+    world.claimed.extend(answer.result);
+    found
+}
+
+fn report(world: &mut World, number: usize, status: TaskStatus) -> Result<(), Refusal> {
+    if number >= world.claimed.len() {
+        return Ok(());
+    }
+    let task = world.claimed.remove(number);
+    let result = match status {
+        TaskStatus::TaskSuccess => Reported::Output(lh::VariableValue::default()),
+        TaskStatus::TaskException => {
+            Reported::Exception(lh::LhTaskException { name: "oops".into(), ..Default::default() })
+        }
+        _ => Reported::Error(lh::LhTaskError::default()),
+    };
+    let request = lh::ReportTaskRun {
+        task_run_id: task.task_run_id,
+        attempt_number: task.attempt_number,
+        status: status.into(),
+        result: Some(result),
+        ..Default::default()
+    };
+    world.bench.give(request).map(drop)
+}
+
+fn make(world: &mut World, step: &Move) -> Result<(), Refusal> {
+    let bench = &mut world.bench;
     let wf_run_id = Some(run_id("run"));
     let task = |bench: &Bench, number: usize| open_tasks(bench).get(number).cloned();
     match step {
@@ -226,6 +329,11 @@ fn make(bench: &mut Bench, step: &Move) -> Result<(), Refusal> {
             let request = lh::RescueThreadRunRequest { wf_run_id, thread_run_number, skip_current_node: *skip };
             bench.give(request).map(drop)
         }
+        Move::Claim => {
+            claim(world);
+            Ok(())
+        }
+        Move::Report(number, status) => report(world, *number, *status),
         Move::Event(interrupt) => event(bench, if *interrupt { "int" } else { "go" }),
         Move::Pass(milliseconds) => {
             bench.pass(*milliseconds);
@@ -255,20 +363,33 @@ fn holds(bench: &Bench) -> Result<(), TestCaseError> {
         if let Some(above) = above
             && has_ended(above.status())
         {
-            let goes_on = matches!(thread.status(), LhStatus::Running | LhStatus::Starting | LhStatus::Halting);
+            // One whose task is at a worker is HALTING until that reports.
+            let goes_on = matches!(thread.status(), LhStatus::Running | LhStatus::Starting);
             prop_assert!(!goes_on, "thread {} goes on under one that has ended: {:?}", thread.number, run);
         }
     }
     if has_ended(run.status()) {
-        prop_assert_eq!(open_tasks(bench), Vec::new(), "nobody is asked for nothing: {:?}", run);
+        let mut open = open_tasks(bench);
+        open.retain(|task| task.wf_run_id == run.id);
+        prop_assert_eq!(open, Vec::new(), "nobody is asked for nothing: {:?}", run);
         prop_assert_eq!(run.workflow_migration_plan_id, None);
     }
     Ok(())
 }
 
+/// Does all tasks.
+fn work(world: &mut World) {
+    while claim(world) || !world.claimed.is_empty() {
+        // One that comes too late is refused.
+        let _ = report(world, 0, TaskStatus::TaskSuccess);
+    }
+}
+
 /// Lets everything happen that the run waits for, until it ends.
-fn drain(bench: &mut Bench) -> Result<(), TestCaseError> {
+fn drain(world: &mut World) -> Result<(), TestCaseError> {
     for _ in 0..80 {
+        work(world);
+        let bench = &mut world.bench;
         let run = bench.wf_run("run").unwrap();
         if has_ended(run.status()) {
             return Ok(());
@@ -288,6 +409,7 @@ fn drain(bench: &mut Bench) -> Result<(), TestCaseError> {
         bench.pass(10_000);
         holds(bench)?;
     }
+    let bench = &world.bench;
     let run = bench.wf_run("run").unwrap();
     let mut nodes = Vec::new();
     for thread in &run.thread_runs {
@@ -300,19 +422,23 @@ proptest! {
     #[test]
     fn a_run_comes_to_its_end_whatever_is_done_to_it(
         flow in any_flow(),
-        moves in prop::collection::vec(any_move(), 0..20),
+        moves in prop::collection::vec(any_move(), 0..25),
     ) {
-        let mut bench = begun(&flow);
-        holds(&bench)?;
+        let mut world = begun(&flow);
+        holds(&world.bench)?;
         for step in &moves {
-            if let Err(refusal) = make(&mut bench, step) {
+            if let Err(refusal) = make(&mut world, step) {
                 let own = matches!(refusal.code, Code::Internal | Code::DataLoss | Code::Unavailable | Code::Unknown);
                 prop_assert!(!own, "{step:?}: {refusal}");
             }
-            holds(&bench)?;
+            holds(&world.bench)?;
         }
-        drain(&mut bench)?;
+        drain(&mut world)?;
+        work(&mut world);
+        let mut bench = world.bench;
         bench.pass(100_000);
+        let halting = bench.wf_run("run").unwrap().thread_runs.into_iter().find(|it| it.status() == LhStatus::Halting);
+        prop_assert_eq!(halting, None);
         prop_assert_eq!(bench.timers(), 0, "nothing is waited for any more");
         holds(&bench)?;
     }
