@@ -264,15 +264,6 @@ impl<'a> Reader<'a> {
         self.object(user_task_run_key(run, place, 0))
     }
 
-    /// A UserTaskRun by its id, without its events, and where it lives.
-    pub fn user_task_run_by_id(
-        &self,
-        id: &lh::UserTaskRunId,
-    ) -> Result<Option<(RunRef, Place, UserTaskRunRecord)>, Fault> {
-        let Some((run, place)) = self.task_ref(id)? else { return Ok(None) };
-        Ok(self.user_task_run(run, place)?.map(|record| (run, place, record)))
-    }
-
     /// The events of a UserTaskRun, in order.
     pub fn user_task_events(&self, run: RunRef, place: Place) -> Result<Vec<UserTaskEventRecord>, Fault> {
         let mut events = Vec::new();

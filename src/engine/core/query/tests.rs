@@ -99,8 +99,8 @@ fn world(steps: Vec<Step>) -> (MemoryState, Vec<Task>) {
                 }
                 let number = which % tasks.len();
                 let task = Task { user, group, status, ..tasks[number].clone() };
-                let found = tx.read().user_task_run_by_id(&task_id(number)).expect("read").expect("there");
-                let (run, place, mut record) = found;
+                let (run, place) = tx.read().task_ref(&task_id(number)).expect("read").expect("there");
+                let mut record = tx.read().user_task_run(run, place).expect("read").expect("there");
                 record.message = task.message(number);
                 tx.put_user_task_run(run, place, &record).expect("put");
                 // Its run ends with it.

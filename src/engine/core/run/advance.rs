@@ -10,7 +10,7 @@ use crate::engine::core::run::archive;
 use crate::engine::core::run::failure::{Stage, Trouble, failure};
 use crate::engine::core::run::halt::has_ended;
 use crate::engine::core::run::node::{self, Progress, Visit};
-use crate::engine::core::{Fault, Place, RunRef, Tx, id};
+use crate::engine::core::{Fault, Place, RunRef, Tx, id, read};
 use lh::LhStatus;
 
 /// How often the threads of a WfRun are gone through in one command before it counts as an endless loop.
@@ -21,7 +21,7 @@ const LONG: u32 = 64;
 /// Advances every WfRun that was woken, and those that wake thereby. No WfRun may be in hand meanwhile.
 pub fn settle(tx: &mut Tx<'_>) -> Result<(), Fault> {
     while let Some(woken) = tx.next_woken() {
-        let Some(mut record) = tx.read().wf_run(woken)? else { continue };
+        let Some(mut record): Option<WfRunRecord> = tx.object_to_change(read::wf_run_key(woken))? else { continue };
         if tx.is_exhausted() {
             // One command must not hold up all others for long: a timer that is due goes on.
             record.facts.advance_at = Some(tx.soon());
@@ -66,7 +66,8 @@ impl<'t, 's> Run<'t, 's> {
 
     /// Takes a stored WfRun in hand.
     pub fn load(tx: &'t mut Tx<'s>, run: RunRef) -> Result<Self, Fault> {
-        let record = tx.read().wf_run(run)?.ok_or_else(|| damaged(format!("WfRun {}", run.0), "missing"))?;
+        let record = tx.object_to_change(read::wf_run_key(run))?;
+        let record = record.ok_or_else(|| damaged(format!("WfRun {}", run.0), "missing"))?;
         Ok(Self::new(tx, run, record))
     }
 
@@ -109,7 +110,11 @@ impl<'t, 's> Run<'t, 's> {
     /// A stored NodeRun.
     pub fn node_run(&self, place: Place) -> Result<NodeRunRecord, Fault> {
         let stored = self.tx.read().node_run(self.run, place)?;
-        stored.ok_or_else(|| damaged(format!("NodeRun {} of WfRun {}", place.guid(), self.run.0), "missing"))
+        stored.ok_or_else(|| self.no_node_run(place))
+    }
+
+    fn no_node_run(&self, place: Place) -> Fault {
+        damaged(format!("NodeRun {} of WfRun {}", place.guid(), self.run.0), "missing")
     }
 
     /// Where the newest NodeRun of a thread is.
@@ -173,7 +178,8 @@ impl<'t, 's> Run<'t, 's> {
             _ => return Ok(false),
         }
         let place = self.current_place(number)?;
-        let mut node_run = self.node_run(place)?;
+        let stored = self.tx.object_to_change(read::node_run_key(self.run, place))?;
+        let mut node_run: NodeRunRecord = stored.ok_or_else(|| self.no_node_run(place))?;
         let spec = self.spec_of_thread(number)?;
         let spec = &spec.message;
         let visit = Visit::new(spec, place, &node_run.message)?;

@@ -261,6 +261,25 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Reads an object that this command is going to change: what follows from it now is remembered, so that storing it
+    /// needs no second look at it.
+    pub fn object_to_change<M, F>(&mut self, key: ObjKey) -> Result<Option<Record<M, F>>, Fault>
+    where
+        M: Message + Default,
+        F: Message + Default,
+        Record<M, F>: Derives,
+    {
+        let found: Option<Record<M, F>> = self.read().object(key)?;
+        if let Some(record) = &found
+            && record.derives()
+            && !self.derived.contains_key(&key)
+        {
+            let derived = self.derive(key, record)?;
+            self.derived.insert(key, derived);
+        }
+        Ok(found)
+    }
+
     /// Removes an object of any kind, and the rows that followed from it. One that is not there is fine.
     pub fn erase(&mut self, key: ObjKey) -> Result<(), Fault> {
         let Some(bytes) = self.overlay.get(Table::Obj, &key.bytes())? else { return Ok(()) };

@@ -75,7 +75,7 @@ fn check_words(user_id: &str, comment: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn task(tx: &Tx<'_>, id: Option<lh::UserTaskRunId>) -> Result<(RunRef, Place, UserTaskRunRecord), Refusal> {
+fn task(tx: &mut Tx<'_>, id: Option<lh::UserTaskRunId>) -> Result<(RunRef, Place, UserTaskRunRecord), Refusal> {
     let id = id.unwrap_or_default();
     find(tx, &id, format!("Couldn't find UserTaskRun {}", id::user_task_run_text(&id)))
 }

@@ -23,15 +23,20 @@ use std::rc::Rc;
 use crate::api::littlehorse as lh;
 use crate::engine::core::key::damaged;
 use crate::engine::core::record::{UserTaskDefRecord, UserTaskRunRecord};
-use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx};
+use crate::engine::core::{Fault, Place, Refusal, RunRef, Tx, read};
 
-/// A stored UserTaskRun and where it lives; NOT_FOUND with this text where there is none.
+/// A stored UserTaskRun to be changed, and where it lives; NOT_FOUND with this text where there is none.
 fn find(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     id: &lh::UserTaskRunId,
     missing: impl Into<String>,
 ) -> Result<(RunRef, Place, UserTaskRunRecord), Refusal> {
-    tx.read().user_task_run_by_id(id)?.ok_or_else(|| Refusal::not_found(missing))
+    if let Some((run, place)) = tx.read().task_ref(id)?
+        && let Some(record) = tx.object_to_change(read::user_task_run_key(run, place, 0))?
+    {
+        return Ok((run, place, record));
+    }
+    Err(Refusal::not_found(missing))
 }
 
 /// The definition that a UserTaskRun was made with, also when it is deleted by now.

@@ -433,7 +433,7 @@ fn every_event_knows_its_actor() {
     bench.actor = "login".into();
     bench.complete(&id, "ann", &[("name", s("x"))]).unwrap();
     let reader = crate::engine::core::Reader::new(&bench.state, "default").unwrap();
-    let (run, place, _) = reader.user_task_run_by_id(&id).unwrap().unwrap();
+    let (run, place) = reader.task_ref(&id).unwrap().unwrap();
     let actors: Vec<String> =
         reader.user_task_events(run, place).unwrap().into_iter().map(|event| event.facts.actor.unwrap().name).collect();
     assert_eq!(actors, ["starter", "login", "login"]);
