@@ -1,7 +1,7 @@
 //! Nothing acknowledged is ever lost: power cuts on a simulated disk, and kill -9 on the real program.
 
 mod kill;
-mod order;
+pub mod order;
 mod power_cut;
 pub mod random;
 #[allow(dead_code, reason = "shared with the benchmark, which uses the rest")]

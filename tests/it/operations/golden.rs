@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use ostler::api::littlehorse as lh;
+use ostler::api::{littlehorse as lh, store::v1 as store};
 use ostler::engine::core::command::{Actor, Channel, Context, Proof, Reply, Request};
-use ostler::engine::core::{self, Command, Refusal, execute, query, rebuild};
+use ostler::engine::core::{self, Command, Refusal, execute, query, rebuild, timer};
 use ostler::engine::store::{Disk, FORMAT_VERSION, OpenError, RealDisk, Snapshot, Store, StoreOptions};
 use ostler::engine::writer::{Bounds, Clock, Engine, EngineOptions, Writer};
 
+use crate::store::order::Orders;
 use crate::store::random::Random;
 use crate::store::sim_disk::{Mishap, SimDisk};
-use crate::store::workload::{results, run_wf, task_def, wf_spec};
+use crate::store::workload::{results, run_wf, string, task_def, wf_spec};
 
 const BLOCK: usize = 512;
 
@@ -158,13 +159,91 @@ fn write_all_of_format_1(author: &mut Author) {
     );
 }
 
+/// Something of everything that format 2 could hold beside that: orders, which wait for workers, events, threads,
+/// people and time, and what lies outside of runs.
+fn write_all_of_format_2(author: &mut Author) {
+    write_all_of_format_1(author);
+    author.must(
+        "default",
+        lh::PutPrincipalRequest {
+            id: "auditor".into(),
+            global_acls: Some(lh::ServerAcLs {
+                acls: vec![lh::ServerAcl {
+                    resources: vec![lh::AclResource::AclAllResources.into()],
+                    allowed_actions: vec![lh::AclAction::Read.into()],
+                    ..Default::default()
+                }],
+            }),
+            ..Default::default()
+        },
+    );
+    author.must(
+        "default",
+        lh::PutQuotaRequest {
+            tenant: Some(lh::TenantId { id: "acme".into() }),
+            write_requests_per_second: 100,
+            ..Default::default()
+        },
+    );
+    let text = lh::TypeDefinition {
+        defined_type: Some(lh::type_definition::DefinedType::PrimitiveType(lh::VariableType::Str.into())),
+        ..Default::default()
+    };
+    let field = lh::StructFieldDef { field_type: Some(text.clone()), ..Default::default() };
+    let struct_def = lh::InlineStructDef { fields: [("street".to_owned(), field)].into() };
+    author.must(
+        "default",
+        lh::PutStructDefRequest { name: "address".into(), struct_def: Some(struct_def), ..Default::default() },
+    );
+    let content_type = Some(lh::ReturnType { return_type: Some(text) });
+    author.must("default", lh::PutWorkflowEventDefRequest { name: "shipped".into(), content_type });
+    author.must(
+        "default",
+        lh::PutExternalEventDefRequest {
+            name: "delivered".into(),
+            correlated_event_config: Some(lh::CorrelatedEventConfig::default()),
+            ..Default::default()
+        },
+    );
+    author.must(
+        "default",
+        lh::PutCorrelatedEventRequest {
+            key: "parcel-7".into(),
+            external_event_def_id: Some(lh::ExternalEventDefId { name: "delivered".into() }),
+            content: Some(string("at the door")),
+        },
+    );
+    author.must(
+        "default",
+        lh::ScheduleWfRequest {
+            id: Some("hourly".into()),
+            wf_spec_name: "expense".into(),
+            cron_expression: "0 * * * *".into(),
+            ..Default::default()
+        },
+    );
+    let mut orders = Orders::new(Random::new(2));
+    for _ in 0..300 {
+        let request = orders.request();
+        if let Ok(reply) = author.give("default", request) {
+            orders.learn(&reply);
+        }
+    }
+    // In the end some tasks are at work, whose time is limited.
+    for _ in 0..4 {
+        let claim =
+            store::ClaimTask { task_def_name: "ship".into(), task_worker_id: "worker".into(), ..Default::default() };
+        author.must("default", claim);
+    }
+}
+
 /// Writes the golden file of the present format; run it once before the format changes.
 #[test]
 #[ignore = "writes a file into the source tree"]
 fn write_the_golden_file_of_this_format() {
     let directory = tempfile::tempdir().unwrap();
     let mut author = Author::new(directory.path());
-    write_all_of_format_1(&mut author);
+    write_all_of_format_2(&mut author);
     drop(author);
     let file = std::fs::read(directory.path().join("db.redb")).unwrap();
     let packed = pack(&file);
@@ -217,28 +296,70 @@ fn holds_all_of_format_1(snapshot: &Snapshot) {
     assert_eq!((search(None), search(Some(lh::LhStatus::Completed))), (7, 1));
 }
 
+/// Everything that [`write_all_of_format_2`] wrote is there and agrees with itself.
+fn holds_all_of_format_2(snapshot: &Snapshot) {
+    holds_all_of_format_1(snapshot);
+    let runs = |status: lh::LhStatus| {
+        let request =
+            lh::SearchWfRunRequest { wf_spec_name: "order".into(), status: Some(status.into()), ..Default::default() };
+        query::search_wf_run(snapshot, "default", request).unwrap().results.len()
+    };
+    use lh::LhStatus::{Completed, Error, Halted, Running};
+    assert_eq!([Running, Halted, Completed, Error].map(runs), ORDERS_OF_FORMAT_2);
+    assert_eq!(timer::due(snapshot, i64::MAX, usize::MAX).unwrap().len(), TIMERS_OF_FORMAT_2);
+    let principal = lh::PrincipalId { id: "auditor".into() };
+    assert!(query::get_principal(snapshot, "default", principal).unwrap().global_acls.is_some());
+    let quota = lh::QuotaId { tenant: Some(lh::TenantId { id: "acme".into() }), principal: None };
+    assert_eq!(query::get_quota(snapshot, "default", quota).unwrap().write_requests_per_second, 100);
+    let address = lh::StructDefId { name: "address".into(), version: 0 };
+    assert_eq!(query::get_struct_def(snapshot, "default", address).unwrap().struct_def.unwrap().fields.len(), 1);
+    let parcel = lh::CorrelatedEventId {
+        key: "parcel-7".into(),
+        external_event_def_id: Some(lh::ExternalEventDefId { name: "delivered".into() }),
+    };
+    assert_eq!(query::get_correlated_event(snapshot, "default", parcel).unwrap().content, Some(string("at the door")));
+    let hourly = lh::ScheduledWfRunId { id: "hourly".into() };
+    assert_eq!(query::get_scheduled_wf_run(snapshot, "default", hourly).unwrap().cron_expression, "0 * * * *");
+}
+
+/// Running, halted, completed and failed.
+const ORDERS_OF_FORMAT_2: [usize; 4] = [16, 3, 0, 0];
+const TIMERS_OF_FORMAT_2: usize = 3;
+
+fn holds_all(format: u32, snapshot: &Snapshot) {
+    match format {
+        1 => holds_all_of_format_1(snapshot),
+        _ => holds_all_of_format_2(snapshot),
+    }
+}
+
 #[test]
 fn every_format_that_ever_was_is_opened_and_migrated_and_a_copy_is_kept() {
-    for format in (1..=FORMAT_VERSION).filter(|format| *format < FORMAT_VERSION || golden(*format).exists()) {
+    for format in 1..=FORMAT_VERSION {
         let directory = tempfile::tempdir().unwrap();
         let file = file_of(format);
         std::fs::write(directory.path().join("db.redb"), &file).unwrap();
         let disk = RealDisk::new(directory.path());
         for _ in 0..2 {
             let store = Store::open(&disk, &OPTIONS).unwrap();
-            holds_all_of_format_1(&store.snapshot().unwrap());
+            holds_all(format, &store.snapshot().unwrap());
         }
         let copy = directory.path().join(format!("db.redb.bak-v{format}"));
         assert_eq!(copy.exists(), format < FORMAT_VERSION);
         if copy.exists() {
             // What is kept is a whole store of the old format: it can be migrated again.
             std::fs::rename(copy, directory.path().join("db.redb")).unwrap();
-            holds_all_of_format_1(&Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
+            holds_all(format, &Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
         }
         // And it goes on from there.
         let mut author = Author::new(directory.path());
         author.clock.0.store(BEGINNING + 1_000_000, Ordering::Relaxed);
         author.must("default", run_wf("new", "after the migration"));
+        // Whatever waited for a time has it now.
+        while author.writer.step() {}
+        assert!(
+            timer::next_due(&author.engine.snapshot().unwrap()).unwrap().is_none_or(|due| due > author.clock.now())
+        );
         assert_eq!(core::check(&author.engine.snapshot().unwrap()).unwrap(), []);
     }
 }

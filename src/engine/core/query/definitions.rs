@@ -42,7 +42,7 @@ pub fn get_latest_user_task_def(
 /// GetStructDef: an exact version, or the newest for -1.
 pub fn get_struct_def(state: &dyn State, tenant: &str, request: lh::StructDefId) -> Result<lh::StructDef, Refusal> {
     match reader(state, tenant)?.referenced_struct_def(&request) {
-        Ok(record) => Ok(record.message.clone()),
+        Ok(record) => Ok(record.message),
         Err(TypeError::Fault(fault)) => Err(fault.into()),
         Err(_) => {
             let lh::StructDefId { name, version } = request;
