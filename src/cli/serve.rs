@@ -1,6 +1,7 @@
 //! `ostler serve`: the engine without a screen.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,7 +42,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let Some(handle) = start(options, args.wait, &manager, &mut told).await? else { return Ok(()) };
         announce(&handle, &data_dir);
         manager.ready(&format!("Serving {data_dir}"));
-        tracing::info!(data_dir, listen = ?handle.listen(), metrics = ?handle.metrics(), "serving");
+        let text = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+        tracing::info!(data_dir, listen = text(handle.listen()), metrics = text(handle.metrics()), "serving");
         let ended = serve(&handle, &manager, &mut told).await;
         manager.stopping();
         tracing::info!("stopping");
