@@ -41,8 +41,12 @@ impl HotRows {
 
     /// Remembers what a table holds.
     pub fn keep(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.bytes += ROW + key.len() + value.as_ref().map_or(0, Vec::len);
-        self.known[table as usize].insert(key, value);
+        let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let (row, new) = (ROW + key.len(), size(&value));
+        match self.known[table as usize].insert(key, value) {
+            Some(old) => self.bytes = self.bytes + new - size(&old),
+            None => self.bytes += row + new,
+        }
     }
 
     /// Changes a row; [`flush`](Self::flush) gives it to its table.
@@ -75,5 +79,33 @@ impl HotRows {
     /// matter costs less than to keep account of which those are.
     pub fn trimmed(self) -> Self {
         if self.bytes > MOST { Self::default() } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_by_what_there_is_and_not_by_how_often_it_changed() {
+        let mut hot = HotRows::default();
+        for round in 0..100u8 {
+            hot.change(Table::Count, b"counts", Some(&vec![round; MOST / 50]));
+            assert!(hot.is_changed(Table::Count));
+            let mut stored = Vec::new();
+            hot.flush(Table::Count, |key, value| {
+                stored.push((key.to_vec(), value.map(<[u8]>::to_vec)));
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+            assert_eq!(stored, [(b"counts".to_vec(), Some(vec![round; MOST / 50]))]);
+            hot = hot.trimmed();
+            assert_eq!(hot.get(Table::Count, b"counts"), Some(Some(&[round; MOST / 50][..])));
+        }
+        for number in 0..100u8 {
+            hot.keep(Table::Dict, vec![number], Some(vec![0; MOST / 50]));
+        }
+        hot = hot.trimmed();
+        assert_eq!((hot.get(Table::Dict, &[99]), hot.bytes), (None, 0));
     }
 }

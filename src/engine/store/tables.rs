@@ -398,7 +398,8 @@ mod tests {
         match table.key_width() {
             // The significant bytes at both ends, so that neighbours share long beginnings.
             Some(width) => {
-                let mut key = vec![1; width];
+                // Zeros in front are those of objects of tenants.
+                let mut key = vec![u8::from(seed.len() > 1); width];
                 for (at, byte) in seed.iter().take(2).enumerate() {
                     key[if at == 0 { 0 } else { width - 1 }] = *byte;
                 }
@@ -487,12 +488,18 @@ mod tests {
             let mut after = model.clone();
             after.apply(&writes_of(&second));
             store.write(|open| {
+                same(open, &model);
                 open.apply(&writes_of(&second))?;
                 same(open, &after);
                 Ok(((), if kept { Outcome::Commit } else { Outcome::Abort }))
             }).unwrap();
             same(&before, &model);
-            same(&store.snapshot().unwrap(), if kept { &after } else { &model });
+            let last = if kept { &after } else { &model };
+            same(&store.snapshot().unwrap(), last);
+            store.write(|open| {
+                same(open, last);
+                Ok(((), Outcome::Abort))
+            }).unwrap();
         }
     }
 
