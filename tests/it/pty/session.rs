@@ -266,7 +266,7 @@ impl Session {
                 "Left" => b"\x1b[D",
                 "Space" => b" ",
                 "Backspace" => b"\x7f",
-                "C-c" => b"\x03",
+                "C-d" => b"\x04",
                 "C-r" => b"\x12",
                 "C-s" => b"\x13",
                 "C-z" => b"\x1a",

@@ -17,7 +17,7 @@ fn the_harness_itself_sees_what_a_program_writes() {
     cat.press("héllo Enter").wait("héllo\nhéllo");
     cat.assert_given_back();
     // Not C-c: where the tests run in the background of a script, everything below them ignores SIGINT.
-    cat.send(b"\x04");
+    cat.press("C-d");
     assert_eq!(cat.exit(), 0);
 }
 
