@@ -299,7 +299,8 @@ fn window_key(tenant: u32, number: u64, minute: u32) -> ObjKey {
 }
 
 impl Reader<'_> {
-    /// The windows of a WfSpec version, a TaskDef or a quota of the tenant that begin in these minutes, oldest first, until `visit` breaks.
+    /// The windows of a WfSpec version, a TaskDef or a quota of the tenant that begin in these minutes, oldest first,
+    /// until `visit` breaks.
     pub fn metric_windows(
         &self,
         of: &Id,
