@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::littlehorse as lh;
+use crate::engine::core::key::Word;
 use crate::engine::core::migration;
 use crate::engine::core::record::{NodeRunRecord, VariableRecord};
 use crate::engine::core::run::failure::{Stage, Trouble, failure};
@@ -10,7 +11,7 @@ use crate::engine::core::run::node::Visit;
 use crate::engine::core::run::{Run, inputs};
 use crate::engine::core::user_task;
 use crate::engine::core::value::{EvalError, Value, Wrong, admit, evaluate, message};
-use crate::engine::core::{Fault, Place};
+use crate::engine::core::{Fault, Place, read, variable};
 use lh::LhStatus;
 use lh::node::Node;
 use lh::node_run::NodeType;
@@ -196,6 +197,11 @@ impl Run<'_, '_> {
         if stored.is_some() && !given.contains(&definition.name) {
             return Ok(());
         }
+        if stored.is_some() {
+            // Whether it can be searched for may change with the version, which storing alone does not look at.
+            let name = self.tx.intern(Word::Name, &definition.name)?;
+            self.tx.erase(read::variable_key(self.run, thread, name))?;
+        }
         let id = lh::VariableId {
             wf_run_id: Some(self.id()),
             thread_run_number: thread.cast_signed(),
@@ -208,7 +214,7 @@ impl Run<'_, '_> {
             wf_spec_id: Some(spec.clone()),
             masked: definition.type_def.as_ref().is_some_and(|type_def| type_def.masked),
         };
-        self.tx.put_variable(self.run, &VariableRecord { message: variable, ..Default::default() })
+        self.tx.put_variable(self.run, &VariableRecord { message: variable, facts: variable::facts(declared) })
     }
 
     /// A migration is done when no thread that can still go on, or waits for its turn, is of the old version.

@@ -2,7 +2,8 @@
 
 use crate::api::littlehorse as lh;
 use crate::engine::core::testing::*;
-use crate::engine::core::{Refusal, check};
+use crate::engine::core::value::message;
+use crate::engine::core::{Refusal, check, query};
 use lh::node::Node;
 use lh::{LhStatus, UserTaskRunStatus as Status, VariableType as T};
 use tonic::Code;
@@ -74,6 +75,42 @@ fn a_thread_that_waits_on_a_planned_node_moves_at_once() {
     bench.complete(&task_id("run", "0-3"), "yan", &[]).unwrap();
     assert_eq!(bench.wf_run("run").unwrap().status(), LhStatus::Completed);
     assert_eq!(check(&bench.state), Ok(Vec::new()));
+}
+
+/// Two versions of `flow` that declare `place`, searchable or not; `run` began with the old one and a value.
+fn begun_with_place(old: bool, new: bool) -> Bench {
+    let mut bench = Bench::default();
+    bench.form("form", &[]);
+    for (searchable, node) in [(old, "first"), (new, "one")] {
+        let mut thread = chain(&[(node, ask("ann"))]);
+        thread.variable_defs = vec![lh::ThreadVarDef { searchable, ..var_def("place", T::Str) }];
+        bench.flow("flow", &[("main", thread)]).unwrap();
+        if node == "first" {
+            bench.run("flow", "run", &[("place", s("here"))]).unwrap();
+        }
+    }
+    bench.must(plan("plan", &[("first", "one")]));
+    bench
+}
+
+#[test]
+fn what_a_migration_gives_to_a_variable_is_found_as_the_new_version_says() {
+    for (old, new) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut bench = begun_with_place(old, new);
+        apply(&mut bench, "plan", "run", &[("place", lit(s("there")))]).unwrap();
+        assert_eq!(bench.variable("run", "place"), s("there"));
+        assert_eq!(check(&bench.state), Ok(Vec::new()), "searchable {old}, then {new}");
+        let found = |value: &str| {
+            let request = lh::SearchVariableRequest {
+                value: Some(message(s(value))),
+                wf_spec_name: "flow".into(),
+                var_name: "place".into(),
+                ..Default::default()
+            };
+            query::search_variable(&bench.state, "default", request).map_or(0, |page| page.results.len())
+        };
+        assert_eq!((found("here"), found("there")), (0, usize::from(new)), "searchable {old}, then {new}");
+    }
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn begun(flow: &Flow) -> World {
     });
     let thread_migrations = thread_migrations.collect();
     bench.run("flow", "run", &[]).unwrap();
-    threads[0].1.variable_defs = vec![var_def("more", T::Int)];
+    threads[0].1.variable_defs = vec![lh::ThreadVarDef { searchable: true, ..var_def("more", T::Int) }];
     bench.flow("flow", &threads).unwrap();
     bench.must(lh::PutWorkflowMigrationPlanRequest {
         name: "plan".into(),
