@@ -1,7 +1,6 @@
 //! PutUserTaskDef and DeleteUserTaskDef.
 
 use std::collections::BTreeSet;
-
 use std::rc::Rc;
 
 use crate::api::{littlehorse as lh, store::v1 as store};

@@ -63,7 +63,8 @@ pub struct Tx<'a> {
     queue_turn: Option<u64>,
     effects: Effects,
     measured: Vec<Sample>,
-    /// What follows from the objects that this command stored: storing one again needs no look at it.
+    /// What follows from the objects that this command stored, or read in order to change them: storing one needs no
+    /// other look at it.
     derived: BTreeMap<ObjKey, Derived>,
     /// WfRuns that this command created: nothing of them was stored before.
     created: BTreeSet<RunRef>,
