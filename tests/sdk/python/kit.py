@@ -80,19 +80,29 @@ def work(**tasks):
 
 
 def start_workers(**tasks):
-    """A worker for each of the tasks, in the background; one that finds no server tries again."""
+    """A worker for each of the tasks, in the background, and somebody who looks after them.
+
+    A worker that cannot register waits a minute before it tries again, and right after a restart of the server the
+    connection it was given may still be the refused one of a moment ago. It says that it is not healthy: then all of
+    them are started again, as a supervisor that asks for their health would do.
+    """
     async def all_of_them():
         # A config keeps its channels, and these belong to the event loop that first used them.
         own = LHConfig()
         workers = [LHTaskWorker(function, named(name), own) for name, function in tasks.items()]
-        await asyncio.gather(*(worker.start() for worker in workers))
+        going = asyncio.gather(*(worker.start() for worker in workers))
+        while not going.done() and all(worker.health().healthy for worker in workers):
+            await asyncio.sleep(0.05)
+        if going.done():
+            going.result()
 
     def background():
         while True:
             try:
                 asyncio.run(all_of_them())
             except grpc.RpcError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
 
     threading.Thread(target=background, daemon=True).start()
 
@@ -117,7 +127,10 @@ def status(run):
 def ended(run, wanted="COMPLETED"):
     """Waits until the run is over, and fails if it is over in another status."""
     over = ("COMPLETED", "ERROR", "EXCEPTION", "HALTED")
-    found = until("the end of the run", lambda: status(run), lambda now: now in over)
+    try:
+        found = until("the end of the run", lambda: status(run), lambda now: now in over)
+    except SystemExit as late:
+        raise SystemExit(f"{late}\n{client.GetWfRun(run)}\n{nodes(run)}\n{task_runs(run)}") from late
     if found != wanted:
         threads = client.GetWfRun(run).thread_runs
         raise SystemExit(f"the run ended {found}, wanted {wanted}: {[thread.error_message for thread in threads]}")

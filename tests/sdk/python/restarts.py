@@ -2,7 +2,7 @@
 
 A line `kill -9` on the output asks for it (tests/sdk/programs.rs); by hand, somebody may do it, or nobody. Everything
 the server said yes to must be there afterwards, and everything that waits must go on. The worker of the Python client
-looks for a server that went away once a minute only: it is started again, as a supervisor would.
+looks for a server that went away once a minute only: it is started again, as a supervisor would (kit.start_workers).
 """
 
 import collections
