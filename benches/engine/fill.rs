@@ -66,7 +66,7 @@ pub fn fill(root: &Path, tasks: usize) {
     }
     let data = root.join("data");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).unwrap();
-    let options = StoreOptions { cache_bytes: 512 << 20, new_id: 1 };
+    let options = StoreOptions { cache_bytes: 512 << 20, log_bytes: 0, new_id: 1 };
     let store = Store::open(&RealDisk::new(&data), &options).unwrap();
     let start = Instant::now();
     let runs = tasks.div_ceil(2);

@@ -1,7 +1,7 @@
 //! What the core sees of storage: ordered tables of bytes to read, and a set of writes to hand back.
 //!
-//! The store turns a [`WriteSet`] into one durable transaction. It is physical (bytes, not commands), so a commit
-//! log can be put in front of the tables later without the core noticing.
+//! The store turns a [`WriteSet`] into one durable transaction. It is physical (bytes, not commands), so the store's
+//! commit log is replayed without the core.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};

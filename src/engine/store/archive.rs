@@ -259,7 +259,7 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Makes a store out of a backup on an empty disk, with everything that follows from its objects. Returns it with the
 /// number of rows that the backup had.
 pub fn restore<R: Read>(disk: &dyn Disk, mut archive: Archive<R>) -> Result<(Store, u64), ArchiveError> {
-    let store = Store::open(disk, &StoreOptions { cache_bytes: StoreOptions::DEFAULT_CACHE, new_id: 0 })?;
+    let store = Store::open(disk, &StoreOptions { cache_bytes: StoreOptions::DEFAULT_CACHE, log_bytes: 0, new_id: 0 })?;
     let mut whole = false;
     while !whole {
         let mut writes = WriteSet::default();

@@ -1,7 +1,8 @@
-//! redb's view of a [`DiskFile`], and the file whose writes stay in memory.
+//! What stands between the store and a [`DiskFile`]: the parts of the file, and the file whose writes stay in memory.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Trouble;
@@ -11,12 +12,23 @@ use super::disk::DiskFile;
 #[derive(Debug, Default)]
 pub(super) struct Latch {
     first: OnceLock<Trouble>,
+    sealed: AtomicBool,
 }
 
 impl Latch {
     /// The first error, in plain words.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         self.first.get().cloned()
+    }
+
+    /// From now on nothing is written through it any more: redb writes once more when it is dropped, and by then the
+    /// file may be read by another.
+    pub(super) fn seal(&self) {
+        self.sealed.store(true, Ordering::Release);
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
     }
 
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
@@ -30,16 +42,18 @@ impl Latch {
     }
 }
 
-/// A file as redb wants it. After the first error every call fails: nothing is retried on a disk that failed.
-#[derive(Debug)]
-pub(super) struct Backend {
+/// A part of a file, from an offset to its end: as redb wants it, and for the log. After the first error every call
+/// fails: nothing is retried on a disk that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Region {
     file: Arc<dyn DiskFile>,
     latch: Arc<Latch>,
+    from: u64,
 }
 
-impl Backend {
-    pub(super) fn new(file: Arc<dyn DiskFile>, latch: Arc<Latch>) -> Self {
-        Self { file, latch }
+impl Region {
+    pub(super) fn new(file: Arc<dyn DiskFile>, latch: Arc<Latch>, from: u64) -> Self {
+        Self { file, latch, from }
     }
 
     fn call<T>(&self, operation: impl FnOnce(&dyn DiskFile) -> io::Result<T>) -> io::Result<T> {
@@ -48,28 +62,57 @@ impl Backend {
             None => self.latch.note(operation(&*self.file)),
         }
     }
+
+    fn change<T>(&self, operation: impl FnOnce(&dyn DiskFile) -> io::Result<T>) -> io::Result<T> {
+        if self.latch.is_sealed() {
+            return Err(io::Error::other("the store is read-only"));
+        }
+        self.call(operation)
+    }
 }
 
-impl redb::StorageBackend for Backend {
+impl redb::StorageBackend for Region {
     fn len(&self) -> io::Result<u64> {
-        self.call(|file| file.len())
+        self.call(|file| Ok(file.len()?.saturating_sub(self.from)))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.call(|file| file.read_at(offset, out))
+        self.call(|file| file.read_at(self.from + offset, out))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.call(|file| file.set_len(len))
+        self.change(|file| file.set_len(self.from + len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.call(|file| file.sync())
+        self.change(|file| file.sync())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.call(|file| file.write_at(offset, data))
+        self.change(|file| file.write_at(self.from + offset, data))
     }
+}
+
+/// Bytes copied at a time.
+const PIECE: usize = 1 << 20;
+
+/// Copies a file that nobody writes to into an empty one, from an offset on there.
+pub(super) fn copy(from: &dyn DiskFile, to: &dyn DiskFile, offset: u64) -> io::Result<()> {
+    let length = from.len()?;
+    to.set_len(offset + length)?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < length {
+        let size = usize::try_from(length - at).unwrap_or(PIECE).min(PIECE);
+        let Some(part) = piece.get_mut(..size) else { break };
+        from.read_at(at, part)?;
+        // What is all zeros is a hole already.
+        if part.iter().any(|byte| *byte != 0) {
+            to.write_at(offset + at, part)?;
+        }
+        at += size as u64;
+    }
+    Ok(())
 }
 
 const BLOCK: usize = 4096;

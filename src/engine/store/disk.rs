@@ -22,6 +22,9 @@ pub trait Disk: Send + Sync {
     /// Removes a file; one that is not there is fine.
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// A number that nobody else knows or can guess.
+    fn secret(&self) -> u64;
+
     /// Makes every creation, renaming and removal so far durable.
     fn sync_names(&self) -> io::Result<()>;
 }
@@ -44,6 +47,12 @@ pub trait DiskFile: Debug + Send + Sync {
 
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes zeros, so that there is room for what is written there later: neither the length nor a hole that is
+    /// filled has to be made durable with it.
+    fn write_zeros(&self, offset: u64, length: usize) -> io::Result<()> {
+        self.write_at(offset, &vec![0; length])
+    }
 
     /// Sets the length; what is new reads as zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;

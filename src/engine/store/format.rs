@@ -5,26 +5,27 @@ use std::sync::Arc;
 
 use redb::{Builder, Database, DatabaseError, StorageError};
 
-use super::backend::{Backend, Latch};
+use super::backend::{Latch, Region};
 use super::disk::{Disk, DiskFile};
-use super::hot::HotRows;
 use super::tables::Snapshot;
-use super::{Store, Trouble};
+use super::write::{Outcome, Writing};
+use super::{Trouble, frame};
 use crate::engine::core::{State, Table, WriteSet, rebuild};
 use redb::ReadableDatabase;
 
 /// The layout of tables, keys and records that this program writes.
 ///
-/// 1 had the user tasks and what they need; 2 has timers, the other objects of a workflow, and more indexes.
-pub const FORMAT_VERSION: u32 = 2;
+/// 1 had the user tasks and what they need; 2 has timers, the other objects of a workflow, and more indexes; 3 has a
+/// header and a commit log before the tables.
+pub const FORMAT_VERSION: u32 = 3;
 /// The oldest program that may open what this one writes, told by its own [`FORMAT_VERSION`].
-const MIN_READER: u32 = 2;
+const MIN_READER: u32 = 3;
 /// The oldest format that this program migrates.
 const OLDEST: u32 = 1;
 
 /// The name of the store's file.
 pub const NAME: &str = "db.redb";
-const NEW_NAME: &str = "db.redb.new";
+pub(super) const NEW_NAME: &str = "db.redb.new";
 
 const KEY_FORMAT_VERSION: &[u8] = b"format_version";
 const KEY_MIN_READER: &[u8] = b"min_reader";
@@ -87,8 +88,9 @@ pub(super) fn create(disk: &dyn Disk, cache_bytes: usize, new_id: u128) -> Resul
     let file = disk.create(NEW_NAME).map_err(while_doing("create a store"))?;
     lock(&*file)?;
     let latch = Arc::new(Latch::default());
-    let database = open_database(Backend::new(file.clone(), latch.clone()), cache_bytes)
-        .map_err(|error| explain(error, &latch))?;
+    let frame = frame::write(disk, &*file).map_err(while_doing("create a store"))?;
+    let tables = frame.tables(file.clone(), latch.clone());
+    let database = open_database(tables, cache_bytes).map_err(|error| explain(error, &latch))?;
     initialise(&database, new_id).map_err(|detail| explain_text(detail, &latch))?;
     drop(database);
     file.sync().map_err(while_doing("flush the new store"))?;
@@ -117,20 +119,20 @@ fn initialise(database: &Database, id: u128) -> Result<(), String> {
     writes.put(Table::Meta, KEY_STORE_UUID, id.to_be_bytes());
     writes.put(Table::Meta, KEY_CREATED_BY, concat!("ostler ", env!("CARGO_PKG_VERSION")));
     // Opening a table for writing creates it, so the first commit leaves all of them.
-    Store::write_to(database, &mut HotRows::default(), |transaction| {
+    Writing::default().write(database, |transaction| {
         transaction.apply(&writes)?;
-        Ok(((), super::Outcome::Commit))
+        Ok(((), Outcome::Commit))
     })
 }
 
-/// Opens redb over `backend`; a crash before leads to a repair that quick-repair commits make short.
-pub(super) fn open_database(backend: Backend, cache_bytes: usize) -> Result<Database, DatabaseError> {
+/// Opens redb over `tables`; a crash before leads to a repair that quick-repair commits make short.
+pub(super) fn open_database(tables: Region, cache_bytes: usize) -> Result<Database, DatabaseError> {
     Builder::new()
         .set_cache_size(cache_bytes)
         .set_repair_callback(|session| {
             tracing::warn!(percent = session.progress() * 100.0, "repairing the store");
         })
-        .create_with_backend(backend)
+        .create_with_backend(tables)
 }
 
 /// What a store says of itself.
@@ -194,11 +196,11 @@ pub(super) fn explain_text(detail: String, latch: &Latch) -> OpenError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RealDisk, StoreOptions};
+    use super::super::{RealDisk, Store, StoreOptions};
     use super::*;
 
     fn options() -> StoreOptions {
-        StoreOptions { cache_bytes: StoreOptions::MIN_CACHE, new_id: 7 }
+        StoreOptions { cache_bytes: StoreOptions::MIN_CACHE, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 7 }
     }
 
     #[test]
@@ -228,7 +230,9 @@ mod tests {
 
     #[test]
     fn a_newer_store_is_refused_and_an_equal_one_with_a_newer_tail_is_not() {
-        for (format, needed, refused) in [(3u32, 3u32, true), (3, 2, false), (9, 4, true)] {
+        let next = FORMAT_VERSION + 1;
+        for (format, needed, refused) in [(next, next, true), (next, FORMAT_VERSION, false), (next + 6, next + 1, true)]
+        {
             let directory = tempfile::tempdir().unwrap();
             let disk = RealDisk::new(directory.path());
             let store = Store::open(&disk, &options()).unwrap();

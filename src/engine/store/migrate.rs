@@ -1,39 +1,66 @@
 //! From an older format to the present one.
 //!
-//! The file is copied first, as `db.redb.bak-v<N>`. Then one commit says that the store is of the present format and
-//! that a rebuild is under way, so that an older ostler refuses it from then on; then the rebuild goes through the
-//! objects, a bounded number in a commit. What was cut off goes on where it stood at the next start.
+//! The file is copied first, as `db.redb.bak-v<N>`, and one that is redb's database alone is put into a divided file.
+//! Then one commit says that the store is of the present format and, where the older one needs it, that a rebuild is
+//! under way; then the rebuild goes through the objects, a bounded number in a commit. What was cut off goes on where it
+//! stood at the next start.
 
 use std::sync::Arc;
 
 use redb::{Database, TableHandle, WriteTransaction};
 
+use super::backend::{Latch, Region, copy};
 use super::disk::{Disk, DiskFile};
-use super::format::{OpenError, while_doing};
+use super::format::{self, OpenError, while_doing};
+use super::frame::{self, Frame};
 use super::hot::HotRows;
+use super::log::Record;
 use super::tables::Transaction;
-use super::{Outcome, Store, format};
+use super::write::{Outcome, Writing};
 use crate::engine::core::{Fault, rebuild};
 
 /// Rows that one commit of a rebuild looks at.
 const ROWS: usize = 1000;
 
-/// Bytes copied at a time.
-const PIECE: usize = 1 << 20;
-
 /// The tables of format 1 whose keys have another form since. Both were always empty.
 const OUTLIVED: [&str; 2] = ["timer", "timer_by"];
+
+/// The last format that changed what follows from the objects: an older store is rebuilt.
+const REBUILT_SINCE: u32 = 2;
 
 /// The name of the copy that is kept of a store of an older format.
 fn copy_name(format: u32) -> String {
     format!("{}.bak-v{format}", format::NAME)
 }
 
+/// Brings an undivided store, of a format that this program migrates, into a divided file; a copy of it is kept.
+pub(super) fn wrap(
+    disk: &dyn Disk,
+    file: Arc<dyn DiskFile>,
+    cache_bytes: usize,
+) -> Result<(Arc<dyn DiskFile>, Frame), OpenError> {
+    let latch = Arc::new(Latch::default());
+    let tables = Region::new(file.clone(), latch.clone(), 0);
+    let database = format::open_database(tables, cache_bytes).map_err(|error| format::explain(error, &latch))?;
+    let found = format::check(&database)?;
+    // redb may write as long as it has the file, and the copies are to be of a closed store.
+    drop(database);
+    keep_copy(disk, &*file, found.format)?;
+    let wrapped = frame::wrap(disk, &*file);
+    if wrapped.is_err() {
+        // There may be no room for it; what is left of it is removed by the next start at the latest.
+        let _ = disk.remove(format::NEW_NAME);
+    }
+    wrapped.map_err(while_doing("write the store in its new form"))
+}
+
 /// Keeps a copy of the file, which nobody writes to meanwhile. It gets its name when it is complete.
 pub(super) fn keep_copy(disk: &dyn Disk, file: &dyn DiskFile, format: u32) -> Result<(), OpenError> {
     let name = copy_name(format);
     let unfinished = format!("{name}.new");
-    let copied = copy(disk, file, &unfinished).and_then(|()| {
+    let copied = disk.create(&unfinished).and_then(|to| {
+        copy(file, &*to, 0)?;
+        to.sync()?;
         disk.rename(&unfinished, &name)?;
         disk.sync_names()
     });
@@ -44,34 +71,17 @@ pub(super) fn keep_copy(disk: &dyn Disk, file: &dyn DiskFile, format: u32) -> Re
     copied.map_err(while_doing("copy the store before it is migrated"))
 }
 
-fn copy(disk: &dyn Disk, from: &dyn DiskFile, name: &str) -> std::io::Result<()> {
-    let to = disk.create(name)?;
-    let length = from.len()?;
-    to.set_len(length)?;
-    let mut piece = vec![0; PIECE];
-    let mut at = 0;
-    while at < length {
-        let size = usize::try_from(length - at).unwrap_or(PIECE).min(PIECE);
-        let Some(part) = piece.get_mut(..size) else { break };
-        from.read_at(at, part)?;
-        // What is all zeros is a hole already.
-        if part.iter().any(|byte| *byte != 0) {
-            to.write_at(at, part)?;
-        }
-        at += size as u64;
-    }
-    to.sync()
-}
-
-/// The commit that makes the store one of the present format, with a rebuild under way.
-pub(super) fn begin(database: &Database) -> Result<(), String> {
+/// The commit that makes a store of an older format one of the present, with a rebuild under way where it needs one.
+pub(super) fn begin(database: &Database, from: u32) -> Result<(), String> {
     let mut transaction = database.begin_write().map_err(text)?;
     transaction.set_quick_repair(true);
     drop_outlived(&transaction)?;
     {
-        let mut open = Transaction::open(&transaction, HotRows::default()).map_err(text)?;
+        let mut open = Transaction::open(&transaction, HotRows::default(), Record::none()).map_err(text)?;
         let mut writes = format::version();
-        writes.add(rebuild::begin());
+        if from < REBUILT_SINCE {
+            writes.add(rebuild::begin());
+        }
         open.apply(&writes).map_err(text)?;
         open.finish().map_err(text)?;
     }
@@ -89,11 +99,11 @@ fn drop_outlived(transaction: &WriteTransaction) -> Result<(), String> {
 }
 
 /// Goes on with a rebuild until it is done; nothing happens when none is under way.
-pub(super) fn finish(database: &Arc<Database>) -> Result<(), String> {
+pub(super) fn finish(database: &Database) -> Result<(), String> {
     let mut steps = 0_u64;
-    let mut hot = HotRows::default();
+    let mut writing = Writing::default();
     loop {
-        if !Store::write_to(database, &mut hot, step)? {
+        if !writing.write(database, step)? {
             return Ok(());
         }
         steps += 1;

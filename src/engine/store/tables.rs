@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use redb::{Key, ReadTransaction, ReadableTable, StorageError, TableDefinition, Value, WriteTransaction};
 
 use super::hot::{self, HotRows};
+use super::log::Record;
 use crate::engine::core::{Fault, Order, State, Table, WriteSet};
 
 /// Keys of one width. redb then stores no length with each of them, which makes the trees smaller and the commits
@@ -67,6 +68,27 @@ pub(super) fn name_of(table: Table) -> &'static str {
         Table::Timer => "due",
         Table::Change => "change",
     }
+}
+
+/// What the log calls it. These numbers are on disks: they stay as they are.
+pub(super) fn number_of(table: Table) -> u8 {
+    match table {
+        Table::Meta => 1,
+        Table::Dict => 2,
+        Table::DictRev => 3,
+        Table::Ids => 4,
+        Table::Obj => 5,
+        Table::Idx => 6,
+        Table::KeyIdx => 7,
+        Table::Count => 8,
+        Table::Timer => 9,
+        Table::Change => 10,
+    }
+}
+
+/// The table of that number.
+pub(super) fn numbered(number: u8) -> Option<Table> {
+    Table::ALL.into_iter().find(|table| number_of(*table) == number)
 }
 
 /// The table of that name.
@@ -296,15 +318,17 @@ pub struct Transaction<'t> {
     // Behind cells because a read may have to give changed rows to a table first, and keeps what it found.
     tables: Vec<RefCell<Writable<'t>>>,
     hot: RefCell<HotRows>,
+    /// Everything that went into the tables.
+    record: RefCell<Record>,
     changed: bool,
 }
 
 impl<'t> Transaction<'t> {
-    /// Opens all tables; `hot` are rows as the last commit left them.
-    pub(super) fn open(transaction: &'t WriteTransaction, hot: HotRows) -> Result<Self, Fault> {
+    /// Opens all tables; `hot` are rows as the last commit left them, `record` takes down what is written.
+    pub(super) fn open(transaction: &'t WriteTransaction, hot: HotRows, record: Record) -> Result<Self, Fault> {
         let tables = Table::ALL.into_iter().map(|table| open_typed!(table, open_to_write(transaction)));
         let tables = tables.map(|table| table.map(RefCell::new)).collect::<Result<_, _>>()?;
-        Ok(Self { tables, hot: RefCell::new(hot), changed: false })
+        Ok(Self { tables, hot: RefCell::new(hot), record: RefCell::new(record), changed: false })
     }
 
     /// Writes a set into the transaction. After an error the transaction can only be given up.
@@ -318,16 +342,18 @@ impl<'t> Transaction<'t> {
             }
             let rows = self.tables.get_mut(table as usize).ok_or_else(|| fault(name_of(table)))?.get_mut();
             write_row(&mut **rows, key, value)?;
+            self.record.get_mut().add(table, key, value);
         }
         Ok(())
     }
 
-    /// Everything that was written is in the tables afterwards; gives the rows to go on with after the commit.
-    pub(super) fn finish(self) -> Result<HotRows, Fault> {
+    /// Everything that was written is in the tables afterwards; gives the rows to go on with after the commit, and
+    /// what was written.
+    pub(super) fn finish(self) -> Result<(HotRows, Record), Fault> {
         for table in Table::ALL {
             self.flush(table)?;
         }
-        Ok(self.hot.into_inner().trimmed())
+        Ok((self.hot.into_inner().trimmed(), self.record.into_inner()))
     }
 
     /// Gives the rows to go on with when nothing was written; without any after a transaction that is given up.
@@ -341,7 +367,11 @@ impl<'t> Transaction<'t> {
             return Ok(());
         }
         let mut rows = self.cell(table)?.borrow_mut();
-        hot.flush(table, |key, value| write_row(&mut **rows, key, value))
+        let mut record = self.record.borrow_mut();
+        hot.flush(table, |key, value| {
+            record.add(table, key, value);
+            write_row(&mut **rows, key, value)
+        })
     }
 
     fn cell(&self, table: Table) -> Result<&RefCell<Writable<'t>>, Fault> {

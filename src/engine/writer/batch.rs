@@ -144,6 +144,8 @@ impl Writer {
                     self.look_for_timers();
                 }
                 self.publish(batch);
+                // A trouble is the store's to remember; whoever comes next is told.
+                let _ = self.shared.store.settle();
             }
             Err(trouble) => {
                 fail(batch, &trouble);

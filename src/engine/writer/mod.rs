@@ -32,6 +32,8 @@ pub use stats::{Commands, Distribution, Histogram, Stats};
 pub struct EngineOptions {
     /// Bytes of the store's page cache.
     pub cache_bytes: usize,
+    /// Bytes of its commit log that are used before its tables are flushed.
+    pub log_bytes: usize,
     /// What may wait for the writer.
     pub bounds: Bounds,
     /// The time of day.
@@ -40,7 +42,12 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { cache_bytes: StoreOptions::DEFAULT_CACHE, bounds: Bounds::default(), clock: Arc::new(SystemClock) }
+        Self {
+            cache_bytes: StoreOptions::DEFAULT_CACHE,
+            log_bytes: StoreOptions::DEFAULT_LOG,
+            bounds: Bounds::default(),
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -112,11 +119,12 @@ impl Engine {
         execute: Execute,
     ) -> Result<(Self, Writer), OpenError> {
         let new_id = uuid::Uuid::new_v4().as_u128();
-        let store = Store::open(disk, &StoreOptions { cache_bytes: options.cache_bytes, new_id })?;
+        let EngineOptions { cache_bytes, log_bytes, bounds, clock } = options;
+        let store = Store::open(disk, &StoreOptions { cache_bytes, log_bytes, new_id })?;
         let shared = Arc::new(Shared {
             store,
-            queue: Queue::new(options.bounds),
-            clock: options.clock,
+            queue: Queue::new(bounds),
+            clock,
             stats: Stats::default(),
             feed: broadcast::Sender::new(FEED),
             sequence: AtomicU64::new(0),

@@ -92,6 +92,9 @@ impl Disk for FusedDisk {
     fn remove(&self, name: &str) -> io::Result<()> {
         self.0.remove(name)
     }
+    fn secret(&self) -> u64 {
+        self.0.secret()
+    }
     fn sync_names(&self) -> io::Result<()> {
         self.0.sync_names()
     }
@@ -140,7 +143,7 @@ impl Bench {
     fn new(bounds: Bounds) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (fuse, hands) = (Fuse::default(), Arc::new(Hands::default()));
-        let options = EngineOptions { cache_bytes: 0, bounds, clock: hands.clone() };
+        let options = EngineOptions { cache_bytes: 0, bounds, clock: hands.clone(), ..EngineOptions::default() };
         let disk = FusedDisk(RealDisk::new(directory.path()), fuse.clone());
         let (engine, writer) = Engine::open_stepped(&disk, options, toy).unwrap();
         Self { directory, fuse, hands, engine, writer }

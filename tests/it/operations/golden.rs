@@ -3,15 +3,16 @@
 //! A redb file of a few objects has a megabyte and a half, nearly all of it zeros, so what is kept is its blocks that
 //! are not.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ostler::api::{littlehorse as lh, store::v1 as store};
 use ostler::engine::core::command::{Actor, Channel, Context, Proof, Reply, Request};
-use ostler::engine::core::{self, Command, Refusal, execute, query, rebuild, timer};
+use ostler::engine::core::{self, Command, Order, Refusal, State, Table, execute, query, rebuild, timer};
 use ostler::engine::store::{Disk, FORMAT_VERSION, OpenError, RealDisk, Snapshot, Store, StoreOptions};
-use ostler::engine::writer::{Bounds, Clock, Engine, EngineOptions, Writer};
+use ostler::engine::writer::{Clock, Engine, EngineOptions, Writer};
 
 use crate::store::order::Orders;
 use crate::store::random::Random;
@@ -70,7 +71,9 @@ struct Author {
 impl Author {
     fn new(directory: &Path) -> Self {
         let clock = Arc::new(Fixed(AtomicI64::new(BEGINNING)));
-        let options = EngineOptions { cache_bytes: 0, bounds: Bounds::default(), clock: clock.clone() };
+        // A short log: what is left of earlier rounds is part of the file too.
+        let options =
+            EngineOptions { cache_bytes: 0, log_bytes: 64 << 10, clock: clock.clone(), ..EngineOptions::default() };
         let (engine, writer) = Engine::open_stepped(&RealDisk::new(directory), options, execute).unwrap();
         Self { engine, writer, clock }
     }
@@ -244,14 +247,15 @@ fn write_the_golden_file_of_this_format() {
     let directory = tempfile::tempdir().unwrap();
     let mut author = Author::new(directory.path());
     write_all_of_format_2(&mut author);
-    drop(author);
+    // As a kill -9 would leave it: the last commits are in the log alone.
     let file = std::fs::read(directory.path().join("db.redb")).unwrap();
+    drop(author);
     let packed = pack(&file);
     assert_eq!(unpack(&packed), file);
     std::fs::write(golden(FORMAT_VERSION), packed).unwrap();
 }
 
-const OPTIONS: StoreOptions = StoreOptions { cache_bytes: 0, new_id: 1 };
+const OPTIONS: StoreOptions = StoreOptions { cache_bytes: 0, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 1 };
 
 fn file_of(format: u32) -> Vec<u8> {
     unpack(&std::fs::read(golden(format)).unwrap())
@@ -364,11 +368,31 @@ fn every_format_that_ever_was_is_opened_and_migrated_and_a_copy_is_kept() {
     }
 }
 
-/// The disk that a store of format 1 lies on.
-fn disk_with_format_1() -> SimDisk {
+#[test]
+fn the_golden_file_with_a_log_has_commits_that_are_nowhere_else() {
+    let objects = |file: &[u8]| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("db.redb"), file).unwrap();
+        let snapshot = Store::open(&RealDisk::new(directory.path()), &OPTIONS).unwrap().snapshot().unwrap();
+        let mut objects = Vec::new();
+        let keep = &mut |key: &[u8], value: &[u8]| {
+            objects.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        };
+        snapshot.scan(Table::Obj, &[], None, Order::Ascending, keep).unwrap();
+        objects
+    };
+    let mut file = file_of(3);
+    let all = objects(&file);
+    file[4096..1 << 20].fill(0);
+    assert_ne!(objects(&file), all);
+}
+
+/// The disk that a golden store lies on.
+fn disk_with(format: u32) -> SimDisk {
     let disk = SimDisk::new();
     let file = disk.create("db.redb").unwrap();
-    file.write_at(0, &file_of(1)).unwrap();
+    file.write_at(0, &file_of(format)).unwrap();
     file.sync().unwrap();
     disk.sync_names().unwrap();
     disk
@@ -377,44 +401,52 @@ fn disk_with_format_1() -> SimDisk {
 #[test]
 fn a_power_cut_anywhere_in_a_migration_loses_nothing() {
     let mut random = Random::new(crate::store::seed());
-    let (mut at, mut cuts) = (1, 0);
-    loop {
-        let mut disk = disk_with_format_1();
-        disk.arm(Mishap::PowerCut(at));
-        let opened = Store::open(&disk, &OPTIONS);
-        let whole = opened.is_ok() && !disk.is_off();
-        drop(opened);
-        if whole {
-            break;
+    for format in 1..FORMAT_VERSION {
+        let (mut at, mut cuts) = (1, 0);
+        loop {
+            let mut disk = disk_with(format);
+            disk.arm(Mishap::PowerCut(at));
+            let opened = Store::open(&disk, &OPTIONS);
+            let whole = opened.is_ok() && !disk.is_off();
+            drop(opened);
+            if whole {
+                break;
+            }
+            // The next start is cut off too, further on or sooner.
+            for _ in 0..2 {
+                disk = disk.restarted(&mut random);
+                disk.arm(Mishap::PowerCut(1 + random.below(40) as u64));
+                drop(Store::open(&disk, &OPTIONS));
+                cuts += 1;
+            }
+            let store = Store::open(&disk.restarted(&mut random), &OPTIONS).unwrap();
+            holds_all(format, &store.snapshot().unwrap());
+            // Somewhere else in each run of the tests, but everywhere in the long run.
+            at += 1 + random.below(5) as u64;
         }
-        // The next start is cut off too, further on or sooner.
-        for _ in 0..2 {
-            disk = disk.restarted(&mut random);
-            disk.arm(Mishap::PowerCut(1 + random.below(40) as u64));
-            drop(Store::open(&disk, &OPTIONS));
-            cuts += 1;
-        }
-        let store = Store::open(&disk.restarted(&mut random), &OPTIONS).unwrap();
-        holds_all_of_format_1(&store.snapshot().unwrap());
-        // Somewhere else in each run of the tests, but everywhere in the long run.
-        at += 1 + random.below(5) as u64;
+        assert!(cuts > 20, "only {cuts} cuts");
     }
-    assert!(cuts > 20, "only {cuts} cuts");
 }
 
 #[test]
 fn a_full_disk_leaves_an_old_store_as_it_is() {
-    let mut refusals = Vec::new();
-    for at in (1..).step_by(4) {
-        let disk = disk_with_format_1();
-        disk.arm(Mishap::Full(at));
-        let opened = Store::open(&disk, &OPTIONS);
-        disk.arm(Mishap::None);
-        let Err(refused) = opened else { break };
-        assert!(matches!(&refused, OpenError::Disk { .. }), "{refused}");
-        refusals.push(refused.to_string());
-        assert!(disk.open("db.redb.bak-v1.new").unwrap().is_none());
-        holds_all_of_format_1(&Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
+    for format in 1..FORMAT_VERSION {
+        let mut refusals = Vec::new();
+        for at in (1..).step_by(4) {
+            let disk = disk_with(format);
+            disk.arm(Mishap::Full(at));
+            let opened = Store::open(&disk, &OPTIONS);
+            disk.arm(Mishap::None);
+            let Err(refused) = opened else { break };
+            assert!(matches!(&refused, OpenError::Disk { .. }), "{refused}");
+            refusals.push(refused.to_string());
+            for unfinished in [format!("db.redb.bak-v{format}.new"), "db.redb.new".to_owned()] {
+                assert!(disk.open(&unfinished).unwrap().is_none(), "{unfinished}");
+            }
+            holds_all(format, &Store::open(&disk, &OPTIONS).unwrap().snapshot().unwrap());
+        }
+        for said in ["copy the store before it is migrated", "write the store in its new form"] {
+            assert!(refusals.iter().any(|refusal| refusal.contains(said)), "{refusals:?}");
+        }
     }
-    assert!(refusals.iter().any(|said| said.contains("copy the store before it is migrated")), "{refusals:?}");
 }

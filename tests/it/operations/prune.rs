@@ -58,7 +58,7 @@ async fn left(client: &mut LittleHorseClient<Channel>) -> usize {
 }
 
 fn agrees(root: &Path) {
-    let options = StoreOptions { cache_bytes: 0, new_id: 1 };
+    let options = StoreOptions { cache_bytes: 0, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 1 };
     let store = Store::open(&RealDisk::new(root.join("data")), &options).unwrap();
     assert_eq!(check(&store.snapshot().unwrap()).unwrap(), []);
 }
@@ -113,7 +113,7 @@ fn whoever_hosts_deletes_what_is_older_than_the_retention() {
     });
     drop(server);
     agrees(root);
-    let options = StoreOptions { cache_bytes: 0, new_id: 1 };
+    let options = StoreOptions { cache_bytes: 0, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 1 };
     let store = Store::open(&RealDisk::new(root.join("data")), &options).unwrap();
     let id = lh::WfRunId { id: "run-4".into(), parent_wf_run_id: None };
     assert!(query::get_wf_run(&store.snapshot().unwrap(), "default", id).is_ok());

@@ -228,7 +228,7 @@ fn a_disk_that_takes_no_more_makes_it_read_only_and_everybody_is_told() {
     let path = root.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     let mut shell = Command::new("sh");
-    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" serve \"$@\"";
+    let limited = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" serve \"$@\"";
     shell.args(["-c", limited, env!("CARGO_BIN_EXE_ostler")]);
     let serving = Serving::run(root.path(), shell, |command| {
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000").stderr(Stdio::null());

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use ostler::engine::core::command::{Reply, Request};
 use ostler::engine::core::state::MemoryState;
 use ostler::engine::core::{self, Order, Refusal, State, Table, WriteSet, timer};
-use ostler::engine::store::OpenError;
+use ostler::engine::store::{OpenError, StoreOptions};
 use ostler::engine::writer::{Clock, Engine, EngineOptions, MAX_TIMERS, Writer};
 
 use super::random::Random;
@@ -122,8 +122,11 @@ impl World {
         }
     }
 
-    fn open(&self) -> Result<(Engine, Writer), OpenError> {
-        let options = EngineOptions { cache_bytes: 0, clock: self.hands.clone(), ..EngineOptions::default() };
+    /// Opens with a log of another length in each life: none, one that is soon full, and the usual one.
+    fn open(&mut self) -> Result<(Engine, Writer), OpenError> {
+        let log_bytes = [0, 24 << 10, 64 << 10, StoreOptions::DEFAULT_LOG][self.random.below(4)];
+        let clock = self.hands.clone();
+        let options = EngineOptions { cache_bytes: 0, log_bytes, clock, ..EngineOptions::default() };
         Engine::open_stepped(&self.disk, options, core::execute)
     }
 
@@ -360,4 +363,12 @@ fn a_disk_that_ignores_syncs_is_caught() {
     // Such a disk may leave anything, and redb may say so by a panic.
     let caught = std::panic::catch_unwind(|| simulate(seed, 300, SimDisk::lying, Promise::AfterCommit).1.is_err());
     assert!(caught.unwrap_or(true), "not caught, seed {seed}");
+}
+
+/// And one that ignores only those that flush the commit log: as if the engine answered before that.
+#[test]
+fn a_log_that_is_not_synced_is_caught() {
+    let disk = || SimDisk::lying_about(4096..1 << 20);
+    let (tally, outcome) = simulate(seed(), 300, disk, Promise::AfterCommit);
+    assert!(outcome.is_err(), "not caught in {} cuts", tally.cuts);
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ostler::engine::store::{Disk, DiskFile};
@@ -132,7 +133,29 @@ struct Inside {
     mishap: Mishap,
     calls: u64,
     off: bool,
-    lies: bool,
+    lies: Lies,
+}
+
+/// What a disk says it has synced and has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lies {
+    Never,
+    Always,
+    /// When nothing but this part of a file was written since the last one.
+    About(Range<usize>),
+}
+
+impl Lies {
+    fn about(&self, since: &[Change]) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::About(part) => since.iter().all(|change| match change {
+                Change::Bytes { offset, bytes } => part.contains(offset) && offset + bytes.len() <= part.end,
+                Change::Length(_) => false,
+            }),
+        }
+    }
 }
 
 /// A directory on that disk; clones are the same one.
@@ -152,7 +175,7 @@ impl SimDisk {
             mishap: Mishap::None,
             calls: 0,
             off: false,
-            lies: false,
+            lies: Lies::Never,
         };
         Self { inside: Arc::new(Mutex::new(inside)) }
     }
@@ -160,7 +183,14 @@ impl SimDisk {
     /// A disk that says it has synced and has not: the negative control.
     pub fn lying() -> Self {
         let disk = Self::new();
-        disk.lock().lies = true;
+        disk.lock().lies = Lies::Always;
+        disk
+    }
+
+    /// A disk that does so where only a part of a file is to be synced.
+    pub fn lying_about(part: Range<usize>) -> Self {
+        let disk = Self::new();
+        disk.lock().lies = Lies::About(part);
         disk
     }
 
@@ -203,7 +233,7 @@ impl SimDisk {
             new.inodes = inodes;
             new.names = names.clone();
             new.durable_names = names;
-            new.lies = inside.lies;
+            new.lies = inside.lies.clone();
         }
         restarted
     }
@@ -287,10 +317,15 @@ impl Disk for SimDisk {
         fate.told(())
     }
 
+    fn secret(&self) -> u64 {
+        // Known to whoever replays a seed.
+        7
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         let mut inside = self.lock();
         let fate = inside.changing(false)?;
-        if matches!(fate, Fate::Done) && !inside.lies {
+        if matches!(fate, Fate::Done) && inside.lies != Lies::Always {
             inside.durable_names = inside.names.clone();
             inside.namings.clear();
         }
@@ -349,7 +384,8 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut inside = self.disk.lock();
         let fate = inside.changing(false)?;
-        if matches!(fate, Fate::Done) && !inside.lies {
+        let lied = inside.lies.about(&inside.inodes[self.inode].since);
+        if matches!(fate, Fate::Done) && !lied {
             let inode = &mut inside.inodes[self.inode];
             for change in std::mem::take(&mut inode.since) {
                 apply(&mut inode.durable, &change);

@@ -1,6 +1,8 @@
 //! The disk of the machine: the only place of the store that touches `std::fs`.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -48,6 +50,11 @@ impl Disk for RealDisk {
         }
     }
 
+    fn secret(&self) -> u64 {
+        // Its keys come from the operating system.
+        RandomState::new().build_hasher().finish()
+    }
+
     fn sync_names(&self) -> io::Result<()> {
         File::open(&self.directory)?.sync_all()
     }
@@ -77,6 +84,16 @@ impl DiskFile for RealFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, offset)
+    }
+
+    fn write_zeros(&self, offset: u64, length: usize) -> io::Result<()> {
+        // Linux keeps what is written at once as one piece of its cache, and counts all of that as written whenever a
+        // part of it is.
+        const PIECE: usize = 4096;
+        (0..length).step_by(PIECE).try_for_each(|at| {
+            let piece = PIECE.min(length - at);
+            self.write_at(offset + at as u64, [0; PIECE].get(..piece).unwrap_or_default())
+        })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -62,7 +62,7 @@ proptest! {
         kept: bool,
     ) {
         let directory = tempfile::tempdir().unwrap();
-        let options = StoreOptions { cache_bytes: 0, new_id: 1 };
+        let options = StoreOptions { cache_bytes: 0, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 1 };
         let store = Store::open(&RealDisk::new(directory.path()), &options).unwrap();
         let mut model = MemoryState::default();
         let mut fresh = WriteSet::default();
@@ -116,7 +116,11 @@ proptest! {
 #[test]
 fn a_key_of_a_wrong_width_is_a_fault_and_stores_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&RealDisk::new(directory.path()), &StoreOptions { cache_bytes: 0, new_id: 1 }).unwrap();
+    let store = Store::open(
+        &RealDisk::new(directory.path()),
+        &StoreOptions { cache_bytes: 0, log_bytes: StoreOptions::DEFAULT_LOG, new_id: 1 },
+    )
+    .unwrap();
     assert!(store.snapshot().unwrap().get(Table::Obj, b"short").is_err());
     let mut writes = WriteSet::default();
     writes.put(Table::Ids, *b"id", *b"value");
