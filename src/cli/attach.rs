@@ -25,12 +25,16 @@ pub(super) enum Access {
 
 /// Finds out who has the store of these arguments. A directory without one is not made.
 pub(super) fn open(args: &StoreArgs) -> Result<Access, Failure> {
-    let config = Config::load(args.flags())?;
-    let data_dir = config.data_dir.value;
+    let data_dir = Config::load(args.flags())?.data_dir.value;
     if !data_dir.join(STORE_FILE).exists() {
         return Err(Failure::NoStore(data_dir));
     }
-    match Offline::take(&data_dir, args.allow_network_fs) {
+    reach(&data_dir, args)
+}
+
+/// Finds out who has this data directory, which is made when it is missing.
+pub(super) fn reach(data_dir: &Path, args: &StoreArgs) -> Result<Access, Failure> {
+    match Offline::take(data_dir, args.allow_network_fs) {
         Ok(offline) => Ok(Access::Alone(offline)),
         Err(StartError::Locked { holder: Some(holder), .. }) => Ok(Access::Host(holder)),
         Err(error) => Err(error.into()),
@@ -41,7 +45,7 @@ pub(super) fn open(args: &StoreArgs) -> Result<Access, Failure> {
 pub(super) fn alone(args: &StoreArgs) -> Result<Offline, Failure> {
     let config = Config::load(args.flags())?;
     Offline::take(&config.data_dir.value, args.allow_network_fs).map_err(|error| match error {
-        locked @ StartError::Locked { .. } => Failure::InUse(locked),
+        locked @ StartError::Locked { .. } => Failure::InUse(locked.to_string()),
         other => other.into(),
     })
 }

@@ -1,19 +1,27 @@
 //! `ostler backup` and `ostler restore`.
 
+use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
+use tonic::{Code, Response, Status};
 
 use super::args::{BackupArgs, RestoreArgs};
 use super::attach::{self, Access};
 use super::exit::Failure;
-use crate::api::ostler::v1::BackupRequest;
-use crate::engine::host::UpkeepError;
-use crate::engine::store::STORE_FILE;
+use crate::api::ostler::v1::{BackupRequest, RestorePart, RestoreReport};
+use crate::config::Config;
+use crate::engine::core::id;
+use crate::engine::host::{Holder, UpkeepError};
 use crate::engine::store::archive::{self, Archive, ArchiveError};
+use crate::engine::store::{Restored, STORE_FILE};
+
+/// Bytes of a backup that a host is given at a time.
+const PART: usize = 256 * 1024;
 
 /// Writes everything in the store to a file.
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
@@ -25,7 +33,7 @@ pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
             let store = offline.open()?;
             let snapshot = store.snapshot().map_err(|fault| archive_failure(fault.into()))?;
             let mut out = BufWriter::new(&mut target.file);
-            archive::write(&snapshot, Timestamp::now().as_millisecond(), &mut out).map_err(archive_failure)?;
+            archive::write(&snapshot, now(), &mut out).map_err(archive_failure)?;
             out.flush().map_err(|error| archive_failure(error.into()))?;
         }
         Access::Host(holder) => attach::ask(holder, async |mut client| {
@@ -45,19 +53,83 @@ pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
 /// Puts a backup in the place of the store.
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     super::log::to_stderr(Default::default());
-    let offline = attach::alone(&args.store)?;
-    let restored = offline.restore(&args.file, &stamp())?;
+    let data_dir = Config::load(args.store.flags())?.data_dir.value;
+    let restored = match attach::reach(&data_dir, &args.store)? {
+        Access::Alone(offline) => offline.restore(&args.file, now())?,
+        Access::Host(holder) => restore_through(&holder, &args.file)?,
+    };
     let made = Timestamp::from_millisecond(restored.made_at).map_or_else(|_| "?".to_owned(), |made| made.to_string());
     let mut text = format!("Restored {} rows of a backup made at {made}.\n", restored.rows);
     if let Some(kept) = restored.kept {
-        text += &format!("The store that was there is kept as {}.\n", kept.display());
+        text += &format!("The store that was there is kept as {}.\n", data_dir.join(kept).display());
     }
     say(&text)
 }
 
-/// The present moment, as part of a file's name.
-pub(super) fn stamp() -> String {
-    Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
+/// Has the host put a backup in the place of the store that it serves.
+fn restore_through(holder: &Holder, file: &Path) -> Result<Restored, Failure> {
+    let file = Arc::new(Source::open(file)?);
+    let parts = file.clone();
+    let report = attach::ask(holder, async move |mut client| {
+        let answer = client.restore(tokio_stream::iter(std::iter::from_fn(move || parts.next()))).await;
+        Ok(answer.map(Response::into_inner))
+    })?;
+    // What was not read looks like a cut-off backup to the host.
+    if let Some(error) = file.failed.get() {
+        return Err(Failure::NotRestored(format!("the backup cannot be read: {error}")));
+    }
+    let RestoreReport { rows, made_at, kept } = report.map_err(|status| not_restored(&status, holder))?;
+    let made_at = made_at.unwrap_or_default();
+    Ok(Restored { rows, made_at: id::milliseconds(&made_at), kept })
+}
+
+/// Why a host did not restore, with the exit code that it has without a host where there is one.
+fn not_restored(status: &Status, holder: &Holder) -> Failure {
+    if status.source().is_some() {
+        return Failure::Other(format!(
+            "the ostler that hosts the store, process {}, went away before it answered; the store is the old one or the \
+             restored one, as a whole. Look, and restore again where it is the old one",
+            holder.pid
+        ));
+    }
+    let text = status.message().to_owned();
+    match status.code() {
+        Code::InvalidArgument | Code::Aborted => Failure::NotRestored(text),
+        Code::FailedPrecondition => Failure::InUse(text),
+        _ => attach::refused(status),
+    }
+}
+
+/// A backup that is read in parts.
+struct Source {
+    file: File,
+    failed: OnceLock<io::Error>,
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = File::open(path);
+        let file = file.map_err(|error| Failure::NotRestored(format!("cannot open {}: {error}", path.display())))?;
+        Ok(Self { file, failed: OnceLock::new() })
+    }
+
+    /// The next part; none at the end, or when it cannot be read.
+    fn next(&self) -> Option<RestorePart> {
+        let mut data = Vec::with_capacity(PART);
+        match (&self.file).take(PART as u64).read_to_end(&mut data) {
+            Ok(0) => None,
+            Ok(_) => Some(RestorePart { data }),
+            Err(error) => {
+                let _ = self.failed.set(error);
+                None
+            }
+        }
+    }
+}
+
+/// The present moment: milliseconds since 1970.
+pub(super) fn now() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 pub(super) fn say(text: &str) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::args::DoctorArgs;
 use super::attach::{self, Access};
-use super::backup::{say, stamp};
+use super::backup::{say, now};
 use super::exit::{self, Failure};
 use crate::api::ostler::v1::CheckStoreRequest;
 use crate::domain::display_line;
@@ -44,7 +44,7 @@ fn repair(offline: &Offline) -> Result<ExitCode, Failure> {
     if before.is_empty() {
         return report(&before, "");
     }
-    let kept = offline.repair(&stamp())?;
+    let kept = offline.repair(now())?;
     say(&format!(
         "Rebuilt what follows from the objects; {} problems before. The store as it was is kept as {}.\n",
         before.len(),

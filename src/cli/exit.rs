@@ -48,7 +48,10 @@ pub(super) enum Failure {
     NoStore(PathBuf),
     /// It is being served, and this cannot be done meanwhile.
     #[error("{0}")]
-    InUse(StartError),
+    InUse(String),
+    /// The host could make nothing of a backup, or could make nothing from it.
+    #[error("{0}")]
+    NotRestored(String),
     /// The server said no.
     #[error("{0}")]
     Refused(String),
@@ -71,7 +74,7 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Failure::Other(_) => 1,
-            Failure::Upkeep(_) | Failure::NoStore(_) => 7,
+            Failure::Upkeep(_) | Failure::NotRestored(_) | Failure::NoStore(_) => 7,
             Failure::Usage(_) => 2,
             Failure::Start(StartError::Locked { .. }) | Failure::InUse(_) => 4,
             Failure::Refused(_) => 5,

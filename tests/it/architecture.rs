@@ -29,7 +29,7 @@ const ROWS: &[Row] = &[
     row(
         "engine::store",
         &["api", "engine::core", "engine::store::disk"],
-        &["crc32c", "prost", "redb", "rustix", "sha2", "tracing"],
+        &["crc32c", "jiff", "prost", "redb", "rustix", "sha2", "tracing"],
     ),
     world("engine::store::disk", &["engine::core"], &["redb", "rustix", "tracing"]),
     world("engine::writer", &["api", "engine::core", "engine::store"], &["tokio", "tonic", "tracing", "uuid"]),

@@ -15,6 +15,7 @@ mod web;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
@@ -30,7 +31,7 @@ use listen::Listeners;
 pub use directory::DirectoryError;
 pub use health::Health;
 pub use lock::{Holder, LOCK_FILE};
-pub use upkeep::{Offline, Restored, UpkeepError};
+pub use upkeep::{Offline, UpkeepError};
 
 /// How long a host that stops waits for calls in flight before it cuts them off. What they asked for is still
 /// applied or not applied as a whole; only the answer may be missing.
@@ -247,8 +248,8 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     let socket =
         socket::path(&socket::directory(options.socket_dir.as_deref()).map_err(StartError::Socket)?, &data_dir);
     let unix = socket::bind(&socket).map_err(StartError::Socket)?;
-    let disk = RealDisk::new(&data_dir);
-    let engine = Engine::open(&disk, EngineOptions::default())
+    let disk = Arc::new(RealDisk::new(&data_dir));
+    let engine = Engine::open(&*disk, EngineOptions::default())
         .map_err(|source| StartError::Store { data_dir: data_dir.clone(), source })?;
     let host = v1::Host {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -263,7 +264,7 @@ pub fn start(options: Options) -> Result<Handle, StartError> {
     let (pipe, pipes) = mpsc::channel(16);
     let (closed_when, closed) = watch::channel(false);
     let store_id = host.store_id.clone();
-    let services = Services::new(engine.clone(), host, closing_seen.clone());
+    let services = Services::new(engine.clone(), disk, host, closing_seen.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SERVING_THREADS)
         .thread_name("ostler-serve")

@@ -69,7 +69,7 @@ macro_rules! serve {
                 &self,
                 request: Request<lh::ListQuotaUsageMetricsRequest>,
             ) -> Result<Response<lh::MetricsList>, Status> {
-                let pending = self.quotas.pending();
+                let pending = self.quotas.pending(self.engine.restores());
                 self.query(request, |state, tenant, request| {
                     query::list_quota_usage_metrics(state, tenant, request, &pending)
                 })

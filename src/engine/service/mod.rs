@@ -11,6 +11,7 @@ mod peer;
 mod poll;
 mod prune;
 mod quotas;
+mod restore;
 mod upkeep;
 mod waiting;
 
@@ -29,6 +30,7 @@ use crate::api::ostler::v1::ostler_server::OstlerServer;
 use crate::engine::core::command::{Command, Context, Refusal, Reply};
 use crate::engine::core::read::DEFAULT_TENANT;
 use crate::engine::core::{self, State};
+use crate::engine::store::Disk;
 use crate::engine::writer::Engine;
 
 use poll::Desk;
@@ -48,24 +50,25 @@ pub const LARGEST_MESSAGE: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Services {
     engine: Engine,
+    disk: Arc<dyn Disk>,
     host: Arc<Host>,
     closing: watch::Receiver<bool>,
     desk: Desk,
     quotas: Arc<Quotas>,
     waiting: Waiting,
-    /// One backup or check at a time.
+    /// One backup, check or restore at a time.
     upkeep: Arc<Semaphore>,
 }
 
 impl Services {
-    /// Serves `engine`. What does not change about the host stands in `host`; open streams end once `closing` holds
+    /// Serves `engine`, whose store is on `disk`. What does not change about the host stands in `host`; open streams end once `closing` holds
     /// true, because a host that stops waits for them.
-    pub fn new(engine: Engine, host: Host, closing: watch::Receiver<bool>) -> Self {
+    pub fn new(engine: Engine, disk: Arc<dyn Disk>, host: Host, closing: watch::Receiver<bool>) -> Self {
         let desk = Desk::new(engine.clone(), closing.clone());
         let quotas = Arc::default();
         let waiting = Waiting::new(engine.clone(), closing.clone());
         let upkeep = Arc::new(Semaphore::new(1));
-        Self { engine, host: Arc::new(host), closing, desk, quotas, waiting, upkeep }
+        Self { engine, disk, host: Arc::new(host), closing, desk, quotas, waiting, upkeep }
     }
 
     /// Brings the default tenant into being, so that it can tell from the first call on since when it is there.
@@ -137,9 +140,10 @@ impl Services {
         if core::access::principal_of(&caller.actor).is_none() {
             return Ok(());
         }
+        let restores = self.engine.restores();
         let snapshot = self.engine.snapshot().map_err(|fault| status(fault.into()))?;
         let limits = core::quota::limits(&snapshot, &caller.tenant, &caller.actor);
-        self.quotas.admit(&caller.tenant, &limits.map_err(|fault| status(fault.into()))?, at)
+        self.quotas.admit(restores, &caller.tenant, &limits.map_err(|fault| status(fault.into()))?, at)
     }
 
     fn query<M, R>(

@@ -7,13 +7,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{Caller, Services, status};
 use crate::api::ostler::v1::ostler_server::Ostler;
 use crate::api::ostler::v1::{
     BackupPart, BackupRequest, Change, CheckStoreRequest, CountTasksRequest, Host, ListTasksRequest, PruneProgress,
-    PruneRunsRequest, StoreReport, TaskCounts, TaskPage, WatchRequest,
+    PruneRunsRequest, RestorePart, RestoreReport, StoreReport, TaskCounts, TaskPage, WatchRequest,
 };
 use crate::engine::core::{Fault, Order, State, Table, id, query};
 use crate::engine::writer::Committed;
@@ -56,6 +56,11 @@ impl Ostler for Services {
         Ok(Response::new(Box::pin(ReceiverStream::new(self.start_backup()?))))
     }
 
+    async fn restore(&self, request: Request<Streaming<RestorePart>>) -> Result<Response<RestoreReport>, Status> {
+        let _caller = Caller::of(&request)?;
+        self.restore_from(request.into_inner()).await.map(Response::new)
+    }
+
     async fn prune_runs(&self, request: Request<PruneRunsRequest>) -> Result<Response<Pruning>, Status> {
         let _caller = Caller::of(&request)?;
         let PruneRunsRequest { finished_before, dry_run } = request.into_inner();
@@ -89,7 +94,7 @@ async fn tell(
             change = match changes.recv().await {
                 Ok(committed) => {
                     sequence = committed.sequence;
-                    Change { sequence, tasks: committed.tasks.to_vec(), missed: false }
+                    Change { sequence, tasks: committed.tasks.to_vec(), missed: committed.restored }
                 }
                 Err(RecvError::Lagged(_)) => Change { sequence, tasks: Vec::new(), missed: true },
                 Err(RecvError::Closed) => return,

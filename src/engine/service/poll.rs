@@ -160,9 +160,11 @@ impl Desk {
                 _ = closing.wait_for(|closing| *closing) => return,
             };
             match heard {
-                Ok(committed) => committed.scheduled.iter().for_each(|name| self.hand_out(name)),
+                Ok(committed) if !committed.restored => {
+                    committed.scheduled.iter().for_each(|name| self.hand_out(name));
+                }
                 // Any queue may have got something meanwhile.
-                Err(RecvError::Lagged(_)) => {
+                Ok(_) | Err(RecvError::Lagged(_)) => {
                     let names: Vec<Name> = self.queues().keys().cloned().collect();
                     names.iter().for_each(|name| self.hand_out(name));
                 }

@@ -5,14 +5,15 @@
 //! The count is in memory: a host that starts begins anew.
 //!
 //! How each quota was used is counted by minute and written down when the minute is over, and when the host stops; a
-//! host that dies loses the last minute.
+//! host that dies loses the last minute. So does a restore: what was counted is of quotas of the store before it, and
+//! another quota may have the number of one of those now.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as WaitingMutex, MutexGuard as WaitingGuard, Notify};
 use tonic::{Code, Status};
 
 use super::{Services, now_ms};
@@ -30,10 +31,14 @@ pub(super) struct Quotas {
     counted: Mutex<Counted>,
     /// There is something to write down.
     used: Notify,
+    /// Held while something is written down.
+    writing: WaitingMutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Counted {
+    /// How often the store was restored before any of this was counted.
+    restores: u64,
     /// By quota.
     windows: BTreeMap<u64, Window>,
     /// By tenant, minute and quota: what is not written down yet.
@@ -49,13 +54,18 @@ struct Window {
 }
 
 impl Quotas {
-    /// Counts one change of a tenant, or refuses it where one of the limits has no room.
-    pub fn admit(&self, tenant: &str, limits: &[Limit], now: i64) -> Result<(), Status> {
+    /// Counts one change of a tenant, or refuses it where one of the limits has no room. The limits are of the store
+    /// as it was after so many restores.
+    pub fn admit(&self, restores: u64, tenant: &str, limits: &[Limit], now: i64) -> Result<(), Status> {
         if limits.is_empty() {
             return Ok(());
         }
-        let mut counted = self.counted();
-        let Counted { windows, usages } = &mut *counted;
+        let mut counted = self.counted(restores);
+        if counted.restores > restores {
+            // They are no more.
+            return Ok(());
+        }
+        let Counted { windows, usages, .. } = &mut *counted;
         let number = now.div_euclid(WINDOW);
         let minute = u32::try_from(now.div_euclid(metric::WINDOW)).unwrap_or_default();
         windows.retain(|_, window| window.number == number);
@@ -86,14 +96,19 @@ impl Quotas {
     }
 
     /// What is counted and not written down yet.
-    pub fn pending(&self) -> Vec<store::QuotaUsage> {
-        self.counted().usages.values().copied().collect()
+    pub fn pending(&self, restores: u64) -> Vec<store::QuotaUsage> {
+        self.counted(restores).usages.values().copied().collect()
+    }
+
+    /// Nothing that was counted is being written down as long as this is held.
+    pub async fn writing(&self) -> WaitingGuard<'_, ()> {
+        self.writing.lock().await
     }
 
     /// Takes what was counted before this minute, by tenant.
-    fn take(&self, before: u32) -> BTreeMap<String, Vec<store::QuotaUsage>> {
+    fn take(&self, restores: u64, before: u32) -> BTreeMap<String, Vec<store::QuotaUsage>> {
         let mut taken: BTreeMap<String, Vec<store::QuotaUsage>> = BTreeMap::new();
-        self.counted().usages.retain(|(tenant, minute, _), usage| {
+        self.counted(restores).usages.retain(|(tenant, minute, _), usage| {
             let stays = *minute >= before;
             if !stays {
                 taken.entry(tenant.clone()).or_default().push(*usage);
@@ -103,9 +118,14 @@ impl Quotas {
         taken
     }
 
-    fn counted(&self) -> MutexGuard<'_, Counted> {
+    /// What was counted since so many restores, or more.
+    fn counted(&self, restores: u64) -> MutexGuard<'_, Counted> {
         // A panic elsewhere leaves counters that are still good enough.
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.restores < restores {
+            *counted = Counted { restores, ..Counted::default() };
+        }
+        counted
     }
 }
 
@@ -117,7 +137,7 @@ impl Services {
         let work = async {
             loop {
                 self.quotas.used.notified().await;
-                while !self.quotas.pending().is_empty() {
+                while !self.quotas.pending(self.engine.restores()).is_empty() {
                     let rest = metric::WINDOW - now_ms().rem_euclid(metric::WINDOW);
                     tokio::time::sleep(Duration::from_millis(rest.unsigned_abs())).await;
                     let minute = now_ms().div_euclid(metric::WINDOW);
@@ -138,7 +158,8 @@ impl Services {
     }
 
     async fn write_quota_usage(&self, before: u32) {
-        for (tenant, usages) in self.quotas.take(before) {
+        let _no_restore = self.quotas.writing().await;
+        for (tenant, usages) in self.quotas.take(self.engine.restores(), before) {
             let actor = Actor { name: String::new(), proof: Proof::Engine, channel: Channel::InProcess };
             let (at, seed) = (now_ms(), uuid::Uuid::new_v4().as_u128());
             let context = Context { tenant, actor, at, now: at, seed };
@@ -201,7 +222,7 @@ mod tests {
     fn a_refusal_says_when_to_come_back() {
         let quotas = Quotas::default();
         let limits = [limit(1, 6), limit(2, 4)];
-        let said = |now| quotas.admit("default", &limits, now).map_err(|status| status.message().to_owned());
+        let said = |now| quotas.admit(0, "default", &limits, now).map_err(|status| status.message().to_owned());
         let later = |ms: u32| Err(format!("Quota exceeded. Retry after {ms}ms."));
         assert_eq!([said(1000), said(1000)], [Ok(()), Ok(())]);
         assert_eq!([said(1001), said(1002), said(1499)], [later(750), later(1000), later(1250)]);
@@ -226,25 +247,40 @@ mod tests {
             throttle_ms,
         };
         for now in [1000, 1001, 1002, 60_000] {
-            let _ = quotas.admit("default", &[limit(1, 2), limit(2, 8)], now);
+            let _ = quotas.admit(0, "default", &[limit(1, 2), limit(2, 8)], now);
         }
-        let _ = quotas.admit("acme", &[limit(3, 2)], 61_000);
+        let _ = quotas.admit(0, "acme", &[limit(3, 2)], 61_000);
         let minutes =
             [usage(1, 0, 3, 2, 1000 + 1500), usage(2, 0, 3, 0, 0), usage(1, 1, 1, 0, 0), usage(2, 1, 1, 0, 0)];
-        assert_eq!(quotas.pending(), [&[usage(3, 1, 1, 0, 0)], &minutes[..]].concat());
-        assert_eq!(quotas.take(1), [("default".to_owned(), minutes[..2].to_vec())].into());
-        assert_eq!(quotas.pending(), [&[usage(3, 1, 1, 0, 0)], &minutes[2..]].concat());
-        assert_eq!(quotas.take(u32::MAX).len(), 2);
-        assert!(quotas.pending().is_empty());
+        assert_eq!(quotas.pending(0), [&[usage(3, 1, 1, 0, 0)], &minutes[..]].concat());
+        assert_eq!(quotas.take(0, 1), [("default".to_owned(), minutes[..2].to_vec())].into());
+        assert_eq!(quotas.pending(0), [&[usage(3, 1, 1, 0, 0)], &minutes[2..]].concat());
+        assert_eq!(quotas.take(0, u32::MAX).len(), 2);
+        assert!(quotas.pending(0).is_empty());
+    }
+
+    #[test]
+    fn what_was_counted_before_a_restore_is_forgotten_by_it() {
+        let quotas = Quotas::default();
+        assert!(quotas.admit(0, "default", &[limit(1, 2)], 0).is_ok());
+        assert!(quotas.admit(0, "default", &[limit(1, 2)], 0).is_err());
+        assert_eq!(quotas.pending(0).len(), 1);
+        assert_eq!((quotas.pending(1), quotas.take(1, u32::MAX).len()), (vec![], 0));
+        // One that looked at its limits before, and was slow.
+        assert!(quotas.admit(0, "default", &[limit(1, 2)], 0).is_ok());
+        assert_eq!(quotas.pending(1), []);
+        // The windows are those of the restored store as well.
+        assert!(quotas.admit(1, "default", &[limit(1, 2)], 0).is_ok());
+        assert_eq!(quotas.pending(1).len(), 1);
     }
 
     #[test]
     fn a_refused_change_counts_against_no_other_quota() {
         let quotas = Quotas::default();
-        assert!(quotas.admit("default", &[limit(1, 4), limit(2, 2)], 0).is_ok());
-        assert!(quotas.admit("default", &[limit(1, 4), limit(2, 2)], 0).is_err());
-        assert!(quotas.admit("default", &[limit(1, 4)], 0).is_ok());
-        assert!(quotas.admit("default", &[limit(1, 4)], 0).is_err());
+        assert!(quotas.admit(0, "default", &[limit(1, 4), limit(2, 2)], 0).is_ok());
+        assert!(quotas.admit(0, "default", &[limit(1, 4), limit(2, 2)], 0).is_err());
+        assert!(quotas.admit(0, "default", &[limit(1, 4)], 0).is_ok());
+        assert!(quotas.admit(0, "default", &[limit(1, 4)], 0).is_err());
     }
 
     proptest! {
@@ -255,7 +291,7 @@ mod tests {
             let quotas = Quotas::default();
             let mut admitted = [0; 3];
             for time in times {
-                if quotas.admit("default", &[limit(1, per_second)], time).is_ok() {
+                if quotas.admit(0, "default", &[limit(1, per_second)], time).is_ok() {
                     admitted[usize::try_from(time / 1000).unwrap()] += 1;
                 }
             }

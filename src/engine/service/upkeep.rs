@@ -1,5 +1,5 @@
 //! Backup and check of a store that is being served. Both walk all of it on a snapshot, on a thread of their own, and
-//! only one of them at a time: calls go on meanwhile, but an old snapshot keeps pages from being used again.
+//! only one of them, or of restores, at a time: calls go on meanwhile, but an old snapshot keeps pages from being used again.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -13,16 +13,18 @@ use crate::api::ostler::v1::{BackupPart, StoreProblem, StoreReport};
 use crate::engine::core;
 use crate::engine::store::archive;
 
-/// Parts of a backup under way to a caller.
-const PARTS: usize = 4;
+/// Parts of a backup under way to or from a caller.
+pub(super) const PARTS: usize = 4;
 /// Bytes of a part: well below what clients take.
 const PART: usize = 256 * 1024;
 /// How long a caller may leave a part of a backup lying before it is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Services {
-    fn only_one(&self) -> Result<OwnedSemaphorePermit, Status> {
-        let busy = |_| Status::resource_exhausted("Another backup or check of this store is running. Try again later.");
+    pub(super) fn only_one(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let busy = |_| {
+            Status::resource_exhausted("Another backup, check or restore of this store is running. Try again later.")
+        };
         self.upkeep.clone().try_acquire_owned().map_err(busy)
     }
 
@@ -59,7 +61,7 @@ impl Services {
     }
 }
 
-fn on_a_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
+pub(super) fn on_a_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Status> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     started.map(drop).map_err(|error| Status::resource_exhausted(format!("no thread for it: {error}")))
 }

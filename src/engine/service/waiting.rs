@@ -69,7 +69,8 @@ impl Waiting {
         loop {
             let may_be_there = match committed.recv().await {
                 Ok(committed) => {
-                    committed.thrown.iter().any(|(tenant, id)| *tenant == caller.tenant && awaited.takes(id))
+                    committed.restored
+                        || committed.thrown.iter().any(|(tenant, id)| *tenant == caller.tenant && awaited.takes(id))
                 }
                 Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => return Err(Status::unavailable("The engine is stopping.")),

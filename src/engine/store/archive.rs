@@ -279,5 +279,9 @@ pub fn restore<R: Read>(disk: &dyn Disk, mut archive: Archive<R>) -> Result<(Sto
     store.rebuild()?;
     // What it is called is read when it is opened.
     drop(store);
-    Ok((Store::open_existing(disk, StoreOptions::DEFAULT_CACHE)?, archive.rows))
+    let store = Store::open_existing(disk, StoreOptions::DEFAULT_CACHE)?;
+    if archive.header.store_id != store.id().to_be_bytes() {
+        return Err(damaged("it says that it is of another store than the one that is in it"));
+    }
+    Ok((store, archive.rows))
 }

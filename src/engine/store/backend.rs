@@ -33,10 +33,7 @@ impl Latch {
 
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
-            self.first.get_or_init(|| match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::Full,
-                _ => Trouble::Failed(error.to_string()),
-            });
+            self.first.get_or_init(|| Trouble::of(error));
         }
         result
     }

@@ -19,6 +19,10 @@ pub trait Disk: Send + Sync {
     /// Gives a file another name; durable after [`sync_names`](Self::sync_names).
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Gives a file a second name, which must be free; durable after [`sync_names`](Self::sync_names). False where there
+    /// is no file.
+    fn link(&self, name: &str, second: &str) -> io::Result<bool>;
+
     /// Removes a file; one that is not there is fine.
     fn remove(&self, name: &str) -> io::Result<()>;
 

@@ -9,7 +9,7 @@ use super::backend::{Latch, Region};
 use super::disk::{Disk, DiskFile};
 use super::tables::Snapshot;
 use super::write::{Outcome, Writing};
-use super::{Trouble, frame};
+use super::{Trouble, frame, restore};
 use crate::engine::core::{State, Table, WriteSet, rebuild};
 use redb::ReadableDatabase;
 
@@ -78,7 +78,7 @@ pub(super) fn find(disk: &dyn Disk) -> Result<Option<Arc<dyn DiskFile>>, OpenErr
         // redb would fill an empty file anew; a store that has lost everything must not look like a new one.
         return Err(OpenError::Damaged("it is empty".into()));
     }
-    disk.remove(NEW_NAME).map_err(while_doing("remove an unfinished store"))?;
+    disk.remove(NEW_NAME).and_then(|()| restore::clear(disk)).map_err(while_doing("remove an unfinished store"))?;
     Ok(Some(file))
 }
 

@@ -22,6 +22,7 @@ mod frame;
 mod hot;
 mod log;
 mod migrate;
+mod restore;
 mod tables;
 mod write;
 
@@ -36,6 +37,7 @@ use backend::{Frozen, Latch};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use format::{FORMAT_VERSION, NAME as STORE_FILE, OpenError};
 use frame::Frame;
+pub use restore::{NewStore, RestoreError, Restored, kept_name};
 pub use tables::{Snapshot, Transaction};
 pub use write::Outcome;
 use write::Writing;
@@ -78,6 +80,17 @@ pub enum Trouble {
     Closed,
 }
 
+impl Trouble {
+    /// What an error of the disk is in these words.
+    fn of(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// How large a store is, and who looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -92,14 +105,14 @@ struct Opened {
     latch: Arc<Latch>,
     file: Arc<dyn DiskFile>,
     frame: Frame,
+    /// The last record of the log that is on the disk.
+    logged: Arc<AtomicU64>,
 }
 
 /// An open store.
 pub struct Store {
     opened: RwLock<Option<Opened>>,
     writing: Mutex<Writing>,
-    /// The last record of the log that is on the disk.
-    logged: Arc<AtomicU64>,
     frozen: std::sync::OnceLock<Trouble>,
     cache_bytes: usize,
     id: u128,
@@ -152,9 +165,9 @@ impl Store {
         if found.rebuilding {
             migrate::finish(&database).map_err(explain)?;
         }
+        let logged = log.acknowledged();
         Ok(Self {
-            opened: RwLock::new(Some(Opened { database: Arc::new(database), latch, file, frame })),
-            logged: log.acknowledged(),
+            opened: RwLock::new(Some(Opened { database: Arc::new(database), latch, file, frame, logged })),
             writing: Mutex::new(Writing::with(log)),
             frozen: std::sync::OnceLock::new(),
             cache_bytes,
@@ -196,9 +209,9 @@ impl Store {
         if let Some(trouble) = self.frozen.get() {
             return Err(trouble.clone());
         }
-        let (database, latch) = self.current().ok_or(Trouble::Closed)?;
         // Held to the end, as the transaction is.
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (database, latch) = self.current().ok_or(Trouble::Closed)?;
         writing.write(&database, work).map_err(|detail| {
             let trouble = latch.trouble().unwrap_or(Trouble::Damaged(detail));
             self.freeze(trouble)
@@ -208,8 +221,9 @@ impl Store {
     /// Does what the commits before have left to do: flushes the tables when the log has little room left. To be
     /// called when they are answered; without it a later commit does it before it is answered.
     pub fn settle(&self) -> Result<(), Trouble> {
-        let (None, Some((database, latch))) = (self.frozen.get(), self.current()) else { return Ok(()) };
+        // First, as for a transaction: whoever holds it decides which database is the present one.
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (None, Some((database, latch))) = (self.frozen.get(), self.current()) else { return Ok(()) };
         writing.settle(&database).map_err(|detail| {
             let trouble = latch.trouble().unwrap_or(Trouble::Damaged(detail));
             self.freeze(trouble)
@@ -286,7 +300,7 @@ impl Store {
         let Some(current) = opened.as_mut() else { return };
         current.latch.seal();
         let latch = Arc::new(Latch::default());
-        let logged = self.logged.load(Ordering::Acquire);
+        let logged = current.logged.load(Ordering::Acquire);
         let frozen = Frozen::over(current.file.clone()).map_err(|error| error.to_string()).and_then(|file| {
             let file: Arc<dyn DiskFile> = Arc::new(file);
             let tables = current.frame.tables(file.clone(), latch.clone());

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::queue::{Job, Popped};
+use super::queue::{Change, Job, Popped, Task};
 use super::{Committed, Shared, read_only};
 use crate::engine::core::command::{Reply, Request};
 use crate::engine::core::{Applied, Command, Effects, Fault, Refusal, State, Table, WriteSet, timer};
-use crate::engine::store::{Outcome, Transaction, Trouble};
+use crate::engine::store::{Outcome, RestoreError, Transaction, Trouble, kept_name};
 
 /// What decides a command: [`core::execute`](crate::engine::core::execute).
 pub type Execute = fn(&dyn State, &Command) -> Result<Applied, Refusal>;
@@ -72,7 +72,7 @@ impl Writer {
     pub fn run(&mut self) {
         loop {
             match self.shared.queue.pop(self.until_due()) {
-                Popped::Job(job) => self.commit_with(Some(*job)),
+                Popped::Task(task) => self.take(*task),
                 Popped::Nothing if self.is_due() => self.commit_with(None),
                 Popped::Nothing => {}
                 Popped::Closed => return,
@@ -80,14 +80,41 @@ impl Writer {
         }
     }
 
-    /// Makes one batch of what waits now and of the timers that are due. False when there was nothing.
+    /// Makes one batch of what waits now and of the timers that are due, or another store that of the engine. False
+    /// when there was nothing.
     pub fn step(&mut self) -> bool {
         match self.shared.queue.try_pop() {
-            Some(job) => self.commit_with(Some(job)),
+            Some(task) => self.take(task),
             None if self.is_due() => self.commit_with(None),
             None => return false,
         }
         true
+    }
+
+    fn take(&mut self, task: Task) {
+        match task {
+            Task::Job(job) => self.commit_with(Some(job)),
+            Task::Change(change) => self.change_store(*change),
+        }
+    }
+
+    /// Lets another store take the place of the one in use. What was answered before is in the old one, and nothing of
+    /// what comes after.
+    fn change_store(&mut self, change: Change) {
+        let Change { new, answer } = change;
+        self.shared.stats.begin();
+        let changed = self.shared.store.replace(new, &kept_name("restore", self.shared.clock.now()));
+        self.shared.stats.end(0);
+        if matches!(changed, Ok(_) | Err(RestoreError::Unsettled(_))) {
+            // After the change: who reads the number before a snapshot never takes what is old for new.
+            self.shared.restores.fetch_add(1, Ordering::AcqRel);
+            self.look_for_timers();
+            let sequence = self.shared.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+            // Nobody may be watching.
+            let _ = self.shared.feed.send(Committed { sequence, restored: true, ..Committed::default() });
+        }
+        // Somebody who went away reads it in the log.
+        let _ = answer.send(changed);
     }
 
     fn is_due(&self) -> bool {
@@ -128,7 +155,7 @@ impl Writer {
                 while let Some(job) = next.take() {
                     self.carry_out(job, open, &mut batch)?;
                     if !batch.is_full() {
-                        next = self.shared.queue.try_pop();
+                        next = self.shared.queue.try_pop_job();
                     }
                 }
                 Ok(((), if batch.bytes > 0 { Outcome::Commit } else { Outcome::Abort }))
@@ -233,7 +260,13 @@ impl Writer {
             true => self.shared.sequence.load(Ordering::Acquire),
             false => self.shared.sequence.fetch_add(1, Ordering::AcqRel) + 1,
         };
-        let committed = Committed { sequence, tasks: tasks.into(), scheduled: scheduled.into(), thrown: thrown.into() };
+        let committed = Committed {
+            sequence,
+            restored: false,
+            tasks: tasks.into(),
+            scheduled: scheduled.into(),
+            thrown: thrown.into(),
+        };
         // Nobody may be watching.
         let _ = self.shared.feed.send(committed);
     }

@@ -19,12 +19,14 @@ use tokio::sync::{broadcast, oneshot, watch};
 use crate::api::littlehorse as lh;
 use crate::engine::core::command::Reply;
 use crate::engine::core::{Command, Fault, Refusal};
-use crate::engine::store::{Disk, OpenError, Snapshot, Store, StoreOptions, Trouble, Usage};
+use crate::engine::store::{
+    Disk, NewStore, OpenError, RestoreError, Restored, Snapshot, Store, StoreOptions, Trouble, Usage,
+};
 
 pub use batch::{Execute, MAX_TIMERS, Writer};
 pub use clock::{Clock, SystemClock};
 pub use queue::Bounds;
-use queue::{Job, Queue, Rejected};
+use queue::{Change, Job, Queue, Rejected};
 pub use stats::{Commands, Distribution, Histogram, Stats};
 
 /// How an engine is opened.
@@ -52,10 +54,12 @@ impl Default for EngineOptions {
 }
 
 /// Something became durable.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Committed {
-    /// Rises by one with each commit that touched a task, within the life of one engine.
+    /// Rises by one with each commit that touched a task and each restore, within the life of one engine.
     pub sequence: u64,
+    /// The store was restored: everything may be another than before. Nothing else is told with it.
+    pub restored: bool,
     /// The tasks it touched.
     pub tasks: Arc<[lh::UserTaskRunId]>,
     /// Queues in which it put TaskRuns: tenant and name of the TaskDef.
@@ -74,6 +78,7 @@ struct Shared {
     stats: Stats,
     feed: broadcast::Sender<Committed>,
     sequence: AtomicU64,
+    restores: AtomicU64,
     stopped: watch::Sender<bool>,
 }
 
@@ -128,6 +133,7 @@ impl Engine {
             stats: Stats::default(),
             feed: broadcast::Sender::new(FEED),
             sequence: AtomicU64::new(0),
+            restores: AtomicU64::new(0),
             stopped: watch::Sender::new(false),
         });
         let writer = Writer::new(shared.clone(), execute);
@@ -147,9 +153,7 @@ impl Engine {
     /// As [`command`](Self::command), for callers that wait elsewhere: the command has its place in the order when
     /// this returns.
     pub fn submit(&self, command: Command) -> Result<oneshot::Receiver<Result<Reply, Refusal>>, Refusal> {
-        if let Some(trouble) = self.shared().store.is_frozen() {
-            return Err(read_only(trouble));
-        }
+        self.writable()?;
         let (answer, answered) = oneshot::channel();
         match self.shared().queue.push(Job { command, answer }) {
             Ok(()) => Ok(answered),
@@ -159,6 +163,26 @@ impl Engine {
             }
             Err(Rejected::Closed) => Err(stopping()),
         }
+    }
+
+    /// Lets another store take the place of the one in use, in the order of the commands: what was answered before is
+    /// in the old one, which is kept, and what is given from now on goes to the new one. It must be of the same name for
+    /// good. When the future is dropped it is done all the same.
+    pub async fn replace_store(&self, new: NewStore) -> Result<Restored, RestoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.shared().queue.push_change(Change { new, answer });
+        // Without an answer it was dropped unused.
+        answered.await.unwrap_or(Err(RestoreError::Frozen(Trouble::Closed)))
+    }
+
+    /// How often that was done. Read before a snapshot is taken, it says what the snapshot is at least as new as.
+    pub fn restores(&self) -> u64 {
+        self.shared().restores.load(Ordering::Acquire)
+    }
+
+    /// Nothing, or the refusal of every command.
+    pub fn writable(&self) -> Result<(), Refusal> {
+        self.shared().store.is_frozen().map_or(Ok(()), |trouble| Err(read_only(trouble)))
     }
 
     /// The state as last committed.
@@ -208,7 +232,12 @@ impl Engine {
 
     /// The store's name for good.
     pub fn store_id(&self) -> String {
-        uuid::Uuid::from_u128(self.shared().store.id()).to_string()
+        uuid::Uuid::from_u128(self.store_number()).to_string()
+    }
+
+    /// The same as a number.
+    pub fn store_number(&self) -> u128 {
+        self.shared().store.id()
     }
 
     /// Takes no more commands, lets those that wait become durable and answers them, and gives the file back. Returns

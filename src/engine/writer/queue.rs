@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::core::command::Reply;
 use crate::engine::core::{Command, Refusal};
+use crate::engine::store::{NewStore, RestoreError, Restored};
 
 /// A command that waits, and where its answer goes.
 pub(super) struct Job {
@@ -18,10 +19,24 @@ pub(super) struct Job {
     pub(super) answer: oneshot::Sender<Result<Reply, Refusal>>,
 }
 
-/// What waiting for a command came to.
-pub(super) enum Popped {
+/// A store that waits to take the place of the one in use, and where the answer goes.
+pub(super) struct Change {
+    pub(super) new: NewStore,
+    pub(super) answer: oneshot::Sender<Result<Restored, RestoreError>>,
+}
+
+/// What waits for the writer.
+pub(super) enum Task {
     /// A command.
-    Job(Box<Job>),
+    Job(Job),
+    /// A step of its own between two batches.
+    Change(Box<Change>),
+}
+
+/// What waiting for something to do came to.
+pub(super) enum Popped {
+    /// This.
+    Task(Box<Task>),
     /// The time is over.
     Nothing,
     /// The queue is closed and empty.
@@ -54,7 +69,7 @@ impl Default for Bounds {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<(Job, usize)>,
+    tasks: VecDeque<(Task, usize)>,
     bytes: usize,
     closed: bool,
 }
@@ -82,29 +97,57 @@ impl Queue {
             return Err(Rejected::Closed);
         }
         // One command always fits, so that a bound below the largest request locks nobody out.
-        let full = waiting.jobs.len() >= self.bounds.commands || waiting.bytes + size > self.bounds.bytes;
-        if full && !waiting.jobs.is_empty() {
+        let full = waiting.tasks.len() >= self.bounds.commands || waiting.bytes + size > self.bounds.bytes;
+        if full && !waiting.tasks.is_empty() {
             return Err(Rejected::Full);
         }
         waiting.bytes += size;
-        waiting.jobs.push_back((job, size));
+        waiting.tasks.push_back((Task::Job(job), size));
         drop(waiting);
         self.arrived.notify_one();
         Ok(())
     }
 
-    /// The next command, when one waits.
-    pub(super) fn try_pop(&self) -> Option<Job> {
+    /// Lets another store wait, however many commands do: there is one at a time. False when the engine stops.
+    pub(super) fn push_change(&self, change: Change) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return false;
+        }
+        waiting.tasks.push_back((Task::Change(Box::new(change)), 0));
+        drop(waiting);
+        self.arrived.notify_one();
+        true
+    }
+
+    /// The next task, when one waits.
+    pub(super) fn try_pop(&self) -> Option<Task> {
         Self::take(&mut self.lock())
     }
 
-    /// The next command; sleeps until there is one, but no longer than `limit`.
+    /// The next task, when it is a command.
+    pub(super) fn try_pop_job(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        let (task, size) = waiting.tasks.pop_front()?;
+        match task {
+            Task::Job(job) => {
+                waiting.bytes -= size;
+                Some(job)
+            }
+            change @ Task::Change(_) => {
+                waiting.tasks.push_front((change, size));
+                None
+            }
+        }
+    }
+
+    /// The next task; sleeps until there is one, but no longer than `limit`.
     pub(super) fn pop(&self, limit: Duration) -> Popped {
         let end = Instant::now() + limit;
         let mut waiting = self.lock();
         loop {
-            if let Some(job) = Self::take(&mut waiting) {
-                return Popped::Job(Box::new(job));
+            if let Some(task) = Self::take(&mut waiting) {
+                return Popped::Task(Box::new(task));
             }
             if waiting.closed {
                 return Popped::Closed;
@@ -120,7 +163,7 @@ impl Queue {
     /// How many commands wait, and their bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
         let waiting = self.lock();
-        (waiting.jobs.len(), waiting.bytes)
+        (waiting.tasks.len(), waiting.bytes)
     }
 
     /// Takes nothing more; what waits is still handed out.
@@ -129,9 +172,9 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    fn take(waiting: &mut Waiting) -> Option<Job> {
-        let (job, size) = waiting.jobs.pop_front()?;
+    fn take(waiting: &mut Waiting) -> Option<Task> {
+        let (task, size) = waiting.tasks.pop_front()?;
         waiting.bytes -= size;
-        Some(job)
+        Some(task)
     }
 }

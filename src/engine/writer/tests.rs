@@ -89,6 +89,9 @@ impl Disk for FusedDisk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.0.rename(from, to)
     }
+    fn link(&self, name: &str, second: &str) -> io::Result<bool> {
+        self.1.burn(|| self.0.link(name, second))
+    }
     fn remove(&self, name: &str) -> io::Result<()> {
         self.0.remove(name)
     }
@@ -96,7 +99,7 @@ impl Disk for FusedDisk {
         self.0.secret()
     }
     fn sync_names(&self) -> io::Result<()> {
-        self.0.sync_names()
+        self.1.burn(|| self.0.sync_names())
     }
 }
 

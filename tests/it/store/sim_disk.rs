@@ -310,6 +310,16 @@ impl Disk for SimDisk {
         fate.told(())
     }
 
+    fn link(&self, name: &str, second: &str) -> io::Result<bool> {
+        let mut inside = self.lock();
+        let fate = inside.changing(true)?;
+        let inode = inside.names.get(name).copied();
+        if let Some(inode) = inode {
+            inside.name(Naming::Link(second.into(), inode));
+        }
+        fate.told(inode.is_some())
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut inside = self.lock();
         let fate = inside.changing(false)?;

@@ -43,6 +43,14 @@ impl Disk for RealDisk {
         std::fs::rename(self.directory.join(from), self.directory.join(to))
     }
 
+    fn link(&self, name: &str, second: &str) -> io::Result<bool> {
+        match std::fs::hard_link(self.directory.join(name), self.directory.join(second)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         match std::fs::remove_file(self.directory.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
