@@ -4,6 +4,7 @@ mod kill;
 pub mod order;
 mod power_cut;
 pub mod random;
+mod restore;
 #[allow(dead_code, reason = "shared with the benchmark, which uses the rest")]
 pub mod server;
 pub mod sim_disk;

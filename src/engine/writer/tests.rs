@@ -1,5 +1,7 @@
 //! The writer below the real core: a toy core whose commands say themselves what becomes of them.
 
+mod restoring;
+
 use std::io;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -87,7 +89,7 @@ impl Disk for FusedDisk {
         Ok(Arc::new(FusedFile(self.0.create(name)?, self.1.clone())))
     }
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
+        self.1.burn(|| self.0.rename(from, to))
     }
     fn link(&self, name: &str, second: &str) -> io::Result<bool> {
         self.1.burn(|| self.0.link(name, second))
@@ -222,14 +224,18 @@ impl Bench {
     /// Timers belong to tenants: number 0 gets a name.
     fn with_tenant() -> Self {
         let bench = Self::new(Bounds::default());
+        bench.name_tenant();
+        bench
+    }
+
+    fn name_tenant(&self) {
         let mut writes = WriteSet::default();
         writes.put(Table::DictRev, key::dict_rev(0, Word::Tenant, 0), *b"default");
-        let stored = bench.engine.shared().store.write(|open| {
+        let stored = self.engine.shared().store.write(|open| {
             open.apply(&writes)?;
             Ok(((), crate::engine::store::Outcome::Commit))
         });
         assert_eq!(stored, Ok(()));
-        bench
     }
 
     fn fired(&self, time: i64) -> Option<i64> {

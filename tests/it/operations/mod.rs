@@ -2,6 +2,7 @@
 
 mod golden;
 mod prune;
+mod restore;
 mod service;
 mod serving;
 mod upkeep;

@@ -17,18 +17,18 @@ use crate::store::server::Server;
 use crate::store::workload::{run_wf, task_def, wf_spec};
 
 /// A place for stores and backups, with its own home.
-struct Ground(tempfile::TempDir);
+pub(super) struct Ground(pub(super) tempfile::TempDir);
 
 impl Ground {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn ostler(&self, arguments: &[&str], data: &str) -> (i32, String) {
+    pub(super) fn ostler(&self, arguments: &[&str], data: &str) -> (i32, String) {
         std::fs::create_dir_all(self.path("home")).unwrap();
         let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_ostler"))
             .args(arguments)
@@ -45,7 +45,7 @@ impl Ground {
         (status.code().unwrap(), said)
     }
 
-    fn names(&self, directory: &str) -> Vec<String> {
+    pub(super) fn names(&self, directory: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(directory)).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -94,15 +94,15 @@ fn run(server: &Server, ids: &[&str]) {
 }
 
 fn has_run(directory: &Path, id: &str) -> bool {
-    has_runs(directory, &[id.to_owned()])[0]
+    has_runs(directory, &[id])[0]
 }
 
 /// Which of the runs are there. The store is opened once: the lock that a store has on its file lives a moment longer
 /// in every child that another test starts meanwhile.
-fn has_runs(directory: &Path, ids: &[String]) -> Vec<bool> {
+pub(super) fn has_runs<S: AsRef<str>>(directory: &Path, ids: &[S]) -> Vec<bool> {
     let snapshot = store(directory).snapshot().unwrap();
-    let there = |id: &String| {
-        let id = lh::WfRunId { id: id.clone(), parent_wf_run_id: None };
+    let there = |id: &S| {
+        let id = lh::WfRunId { id: id.as_ref().to_owned(), parent_wf_run_id: None };
         query::get_wf_run(&snapshot, "default", id).is_ok()
     };
     ids.iter().map(there).collect()
@@ -134,9 +134,6 @@ fn a_backup_is_restored_as_it_was_and_what_was_there_is_kept() {
     // Over a store that has gone on.
     let server = Server::start(ground.0.path());
     run(&server, &["c"]);
-    let (code, said) = ground.ostler(&["restore", "alone"], "data");
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("stop it first"), "{said}");
     drop(server);
     assert!(has_run(&ground.path("data"), "c"));
     let (code, said) = ground.ostler(&["restore", "alone"], "data");
