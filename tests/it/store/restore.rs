@@ -51,16 +51,13 @@ fn restore(disk: &SimDisk, backup: &[u8], mishap: Mishap) -> (Store, Result<(), 
     (store, replaced, written)
 }
 
-/// How many changing calls all of it takes.
-fn calls() -> u64 {
-    let (disk, backup) = prepared();
-    (1..).find(|call| !cut(&disk, &backup, *call)).expect("an end")
-}
-
-fn cut(disk: &SimDisk, backup: &[u8], call: u64) -> bool {
+/// The changing calls to die at: some of those that make the new store, and each one from then on.
+fn calls(disk: &SimDisk, backup: &[u8]) -> impl Iterator<Item = u64> {
     let disk = disk.restarted(&mut Random::new(seed()));
-    let _ended = restore(&disk, backup, Mishap::PowerCut(call));
-    disk.is_off()
+    let (_, replaced, written) = restore(&disk, backup, Mishap::None);
+    assert!(replaced.is_ok() && written);
+    let all = disk.calls();
+    (1..=all + 1).filter(move |call| call % 7 == 0 || call + 30 > all)
 }
 
 #[test]
@@ -68,8 +65,8 @@ fn a_power_cut_leaves_the_old_store_or_the_restored_one() {
     let (before, backup) = prepared();
     let mut random = Random::new(seed());
     let (mut found_old, mut found_new) = (0, 0);
-    for call in 1..=calls() {
-        for _ in 0..4 {
+    for call in calls(&before, &backup) {
+        for _ in 0..3 {
             let disk = before.restarted(&mut random);
             let (store, replaced, written) = restore(&disk, &backup, Mishap::PowerCut(call));
             let after = disk.restarted(&mut random);
@@ -99,7 +96,7 @@ fn an_error_of_the_disk_leaves_the_old_store_at_work_or_the_restored_one() {
     let (before, backup) = prepared();
     let mut random = Random::new(seed());
     let mut failed = 0;
-    for call in 1..=calls() {
+    for call in calls(&before, &backup) {
         let disk = before.restarted(&mut random);
         let (store, replaced, written) = restore(&disk, &backup, Mishap::Error(call));
         disk.arm(Mishap::None);
@@ -122,7 +119,9 @@ fn an_error_of_the_disk_leaves_the_old_store_at_work_or_the_restored_one() {
         assert!(found == expected || found == "new", "call {call}: {found}, not {expected}");
         store.close();
         drop(store);
-        assert_eq!(value(&open(&disk)), found, "call {call}");
+        let after = value(&open(&disk));
+        // What failed while it was written may be kept all the same.
+        assert!(after == found || after == "new", "call {call}: {after}, not {found}");
     }
     assert!(failed > 10, "{failed}");
 }

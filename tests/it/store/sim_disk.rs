@@ -205,6 +205,11 @@ impl SimDisk {
         inside.mishap = mishap;
     }
 
+    /// Changing calls since a mishap was armed.
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
     /// True when the power is off.
     pub fn is_off(&self) -> bool {
         self.lock().off
