@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Tone;
+use super::acts::task_name;
 use super::effect::{Effect, Generation};
 use super::form::{Conflict, FormState, Kept};
 use super::geometry::SIDE_BY_SIDE;
@@ -125,6 +127,15 @@ impl Model {
             list.take_row(&detail.row);
         }
         let key = DraftKey::Task(detail.row.id.clone());
+        // A task has fewer events than before only when somebody restored a backup.
+        let typed_later = |form: &FormState| form.is_changed() && detail.events.len() < form.base.events;
+        if self.forms.get(&key).is_some_and(typed_later) {
+            let name = task_name(&detail.row);
+            self.say(
+                Tone::Soon,
+                format!("{name} is as it was earlier: a backup was restored. What you typed is kept."),
+            );
+        }
         let (me, now) = (&self.me, self.now.wall);
         match self.forms.get_mut(&key) {
             Some(form) if own_save => {

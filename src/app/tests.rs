@@ -233,6 +233,40 @@ fn typed_answers_and_saved_ones_are_settled_by_the_person() {
 }
 
 #[test]
+fn what_was_typed_stays_when_a_restore_takes_its_task_away_or_back() {
+    let gone = Trouble::NotFound("Couldn't find the task".into());
+    let mut older = detail(&tasks()[0]);
+    older.events.pop();
+    older.values.clear();
+    for (read, said) in [
+        (Err(gone.clone()), "This task could not be read: it is not there any more"),
+        (Ok(Box::new(older)), "is as it was earlier: a backup was restored. What you typed is kept."),
+    ] {
+        let is_gone = read.is_err();
+        let mut world = World::new(120, 40, tasks());
+        world.keys("Enter y Tab Tab Tab");
+        world.type_text("kept");
+        world.answers = false;
+        world.send(Msg::Changed { tasks: vec![], missed: true });
+        world.wait(1000);
+        let generation = world.model.open.as_ref().and_then(|open| open.reading).expect("it is read again");
+        world.send(Msg::Task { generation, result: read });
+        let sheet = super::pages::task_sheet(&world.model, 110, true);
+        let shown = sheet.lines.iter().flat_map(|line| &line.spans).map(|(_, text)| text.as_str()).collect::<String>();
+        assert!(format!("{} {shown}", notice(&world)).contains(said), "{} {shown}", notice(&world));
+        assert_eq!(form_text(&world, 3), "kept");
+        assert_eq!(world.drafts.values().next().map(|draft| draft.texts.len()), Some(2));
+        if is_gone {
+            world.answer = Some(Err(gone.clone()));
+            world.keys("Ctrl-R y");
+            let answered = "Not completed: it is not there any more: Couldn't find the task. Your answers are kept.";
+            assert!(notice(&world).contains(answered), "{}", notice(&world));
+            assert_eq!((form_text(&world, 3).as_str(), world.drafts.len()), ("kept", 1));
+        }
+    }
+}
+
+#[test]
 fn words_of_a_prompt_that_was_left_come_back() {
     let mut world = World::new(80, 24, tasks());
     world.keys("m h a l f Esc j m Esc k m");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::args::DoctorArgs;
 use super::attach::{self, Access};
-use super::backup::{say, now};
+use super::backup::{now, say};
 use super::exit::{self, Failure};
 use crate::api::ostler::v1::CheckStoreRequest;
 use crate::domain::display_line;

@@ -15,7 +15,7 @@ Exit codes:
   1  something went wrong in ostler itself or at the terminal
   2  the command line is wrong
   3  the doctor found something in the store that does not agree with the rest
-  4  another ostler hosts this data directory
+  4  another ostler hosts this data directory, and this cannot be done meanwhile
   5  the server refused
   6  the configuration is wrong, or asks for what ostler cannot do yet
   7  the data directory, the store in it or a backup of it cannot be used

@@ -61,11 +61,10 @@ fn what_was_answered_before_is_in_the_old_store_and_what_comes_after_in_the_new_
     assert_eq!((code(&mut after), code(&mut read)), (Ok(Reply::Empty), Err(tonic::Code::NotFound)));
     assert!(old.get(Table::Ids, b"before").unwrap().is_some());
     let told: Vec<_> = std::iter::from_fn(|| feed.try_recv().ok()).collect();
-    assert_eq!(told.iter().map(|told| (told.sequence, told.restored)).collect::<Vec<_>>(), [
-        (1, false),
-        (2, true),
-        (3, false)
-    ]);
+    assert_eq!(
+        told.iter().map(|told| (told.sequence, told.restored)).collect::<Vec<_>>(),
+        [(1, false), (2, true), (3, false)]
+    );
     drop(old);
     let kept = bench.directory.path().join(kept);
     let other = tempfile::tempdir().unwrap();
