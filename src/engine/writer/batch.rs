@@ -72,7 +72,7 @@ impl Writer {
     pub fn run(&mut self) {
         loop {
             match self.shared.queue.pop(self.until_due()) {
-                Popped::Task(task) => self.take(*task),
+                Popped::Task(task) => self.take(task),
                 Popped::Nothing if self.is_due() => self.commit_with(None),
                 Popped::Nothing => {}
                 Popped::Closed => return,
@@ -139,7 +139,7 @@ impl Writer {
     }
 
     /// One transaction: the timers that are due, `first`, and what waits behind it.
-    fn commit_with(&mut self, first: Option<Job>) {
+    fn commit_with(&mut self, first: Option<Box<Job>>) {
         let mut batch = Batch::default();
         let mut next = first;
         let store = &self.shared.store;
@@ -153,7 +153,7 @@ impl Writer {
                     self.fire(open, &mut batch)?;
                 }
                 while let Some(job) = next.take() {
-                    self.carry_out(job, open, &mut batch)?;
+                    self.carry_out(*job, open, &mut batch)?;
                     if !batch.is_full() {
                         next = self.shared.queue.try_pop_job();
                     }

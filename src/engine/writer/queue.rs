@@ -28,7 +28,7 @@ pub(super) struct Change {
 /// What waits for the writer.
 pub(super) enum Task {
     /// A command.
-    Job(Job),
+    Job(Box<Job>),
     /// A step of its own between two batches.
     Change(Box<Change>),
 }
@@ -36,7 +36,7 @@ pub(super) enum Task {
 /// What waiting for something to do came to.
 pub(super) enum Popped {
     /// This.
-    Task(Box<Task>),
+    Task(Task),
     /// The time is over.
     Nothing,
     /// The queue is closed and empty.
@@ -102,7 +102,7 @@ impl Queue {
             return Err(Rejected::Full);
         }
         waiting.bytes += size;
-        waiting.tasks.push_back((Task::Job(job), size));
+        waiting.tasks.push_back((Task::Job(Box::new(job)), size));
         drop(waiting);
         self.arrived.notify_one();
         Ok(())
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// The next task, when it is a command.
-    pub(super) fn try_pop_job(&self) -> Option<Job> {
+    pub(super) fn try_pop_job(&self) -> Option<Box<Job>> {
         let mut waiting = self.lock();
         let (task, size) = waiting.tasks.pop_front()?;
         match task {
@@ -147,7 +147,7 @@ impl Queue {
         let mut waiting = self.lock();
         loop {
             if let Some(task) = Self::take(&mut waiting) {
-                return Popped::Task(Box::new(task));
+                return Popped::Task(task);
             }
             if waiting.closed {
                 return Popped::Closed;

@@ -98,7 +98,7 @@ fn timers_are_those_of_the_store_in_use() {
 #[test]
 fn a_disk_that_fails_leaves_the_one_store_or_the_other() {
     const CALLS: [&str; 4] = ["the second name", "its flush", "the new name", "its flush"];
-    for call in 0..CALLS.len() {
+    for (call, what) in CALLS.into_iter().enumerate() {
         let mut bench = Bench::new(Bounds::default());
         bench.submit("put before");
         bench.writer.step();
@@ -110,10 +110,10 @@ fn a_disk_that_fails_leaves_the_one_store_or_the_other() {
         let mut after = bench.engine.submit(command("put after"));
         bench.writer.step();
         if call < 3 {
-            assert!(matches!(replaced, Err(RestoreError::Disk { .. })), "{}: {replaced:?}", CALLS[call]);
+            assert!(matches!(replaced, Err(RestoreError::Disk { .. })), "{}: {replaced:?}", what);
             assert_eq!(code(after.as_mut().unwrap()), Ok(Reply::Empty));
             assert!(bench.stored("before").is_some() && bench.engine.restores() == 0);
-            assert_eq!(bench.names(), ["db.redb"], "{}", CALLS[call]);
+            assert_eq!(bench.names(), ["db.redb"], "{}", what);
             assert_eq!(bench.after_a_start(["before", "after"]), [true, true]);
         } else {
             assert!(matches!(replaced, Err(RestoreError::Unsettled(Trouble::Full))), "{replaced:?}");
