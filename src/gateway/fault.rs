@@ -59,10 +59,12 @@ pub(super) fn of(status: Status) -> Fault {
 }
 
 fn refused(status: &Status) -> Trouble {
-    let text = || status.message().into();
+    // It becomes part of a sentence, which has a full stop of its own.
+    let message = status.message().strip_suffix('.').unwrap_or(status.message());
+    let text = || message.into();
     match status.code() {
         Code::NotFound => Trouble::NotFound(text()),
-        Code::Unimplemented => Trouble::Unsupported(display_line(status.message()).into_owned()),
+        Code::Unimplemented => Trouble::Unsupported(display_line(message).into_owned()),
         Code::ResourceExhausted | Code::Unavailable => Trouble::Busy(text()),
         code => Trouble::Refused { code: name(code), text: text() },
     }
@@ -143,6 +145,7 @@ mod tests {
         let refused = of(Status::failed_precondition("no")).into_trouble();
         assert_eq!(refused, Trouble::Refused { code: "FAILED_PRECONDITION", text: "no".into() });
         assert_eq!(of(Status::not_found("x")).into_trouble(), Trouble::NotFound("x".into()));
+        assert_eq!(of(Status::not_found("No x.")).into_trouble(), Trouble::NotFound("No x".into()));
         assert_eq!(of(Status::unimplemented("x")).into_trouble(), Trouble::Unsupported("x".to_owned()));
         assert_eq!(of(Status::resource_exhausted("x")).into_trouble(), Trouble::Busy("x".into()));
     }
