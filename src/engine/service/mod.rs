@@ -61,8 +61,8 @@ pub struct Services {
 }
 
 impl Services {
-    /// Serves `engine`, whose store is on `disk`. What does not change about the host stands in `host`; open streams end once `closing` holds
-    /// true, because a host that stops waits for them.
+    /// Serves `engine`, whose store is on `disk`. What does not change about the host stands in `host`; open streams
+    /// end once `closing` holds true, because a host that stops waits for them.
     pub fn new(engine: Engine, disk: Arc<dyn Disk>, host: Host, closing: watch::Receiver<bool>) -> Self {
         let desk = Desk::new(engine.clone(), closing.clone());
         let quotas = Arc::default();

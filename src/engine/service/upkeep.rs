@@ -1,5 +1,6 @@
 //! Backup and check of a store that is being served. Both walk all of it on a snapshot, on a thread of their own, and
-//! only one of them, or of restores, at a time: calls go on meanwhile, but an old snapshot keeps pages from being used again.
+//! only one of them, or of restores, at a time: calls go on meanwhile, but an old snapshot keeps pages from being used
+//! again.
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -282,7 +282,8 @@ fn applied(database: &Database) -> Result<u64, String> {
     }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+/// What redb or the core says, as words.
+pub(super) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 

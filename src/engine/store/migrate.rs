@@ -14,7 +14,7 @@ use super::disk::{Disk, DiskFile};
 use super::format::{self, OpenError, while_doing};
 use super::frame::{self, Frame};
 use super::hot::HotRows;
-use super::log::Record;
+use super::log::{Record, text};
 use super::tables::Transaction;
 use super::write::{Outcome, Writing};
 use crate::engine::core::{Fault, rebuild};
@@ -122,8 +122,4 @@ pub(super) fn step(open: &mut Transaction<'_>) -> Result<(bool, Outcome), Fault>
         }
         None => Ok((false, Outcome::Abort)),
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -3,7 +3,7 @@
 use redb::Database;
 
 use super::hot::HotRows;
-use super::log::{Log, Record};
+use super::log::{Log, Record, text};
 use super::tables::Transaction;
 use crate::engine::core::Fault;
 
@@ -74,8 +74,4 @@ impl Writing {
             _ => Ok(()),
         }
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -171,8 +171,7 @@ impl Writer {
                     self.look_for_timers();
                 }
                 self.publish(batch);
-                // A trouble is the store's to remember; whoever comes next is told.
-                let _ = self.shared.store.settle();
+                self.settle();
             }
             Err(trouble) => {
                 fail(batch, &trouble);
@@ -181,6 +180,15 @@ impl Writer {
                     let _ = job.answer.send(Err(read_only(&trouble)));
                 }
             }
+        }
+    }
+
+    /// What the store has left to do once everybody is answered. A trouble is the store's to remember, a panic too;
+    /// whoever comes next is told.
+    fn settle(&self) {
+        let store = &self.shared.store;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| store.settle())) {
+            store.freeze(Trouble::Damaged(text_of(&*panic)));
         }
     }
 
